@@ -34,11 +34,11 @@ from rfc3161_client import (
 from flk.impl.data.transparency import Log
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.trouble import usable
+from flk.model.anchoring.places import CHECKPOINT, PREFIX
 from flk.model.transparency.checkpoints import read_checkpoint
 from flk.model.transparency.notes import Verifier
 from flk.spec.errors import UnusableInput
 
-PREFIX = "anchor/"
 STAMP, PROOF = ".tsr", ".ots"
 TIMEOUT = 30.0
 _MOST_BYTES = 1 << 16  # of an answer
@@ -71,11 +71,6 @@ class Evidence(NamedTuple):
 
     roots: Sequence[x509.Certificate] = ()
     headers: Mapping[int, bytes] = {}
-
-
-def place(size: int, name: str) -> str:
-    """The object of an anchor, or of the checkpoint that is anchored."""
-    return f"{PREFIX}{size:012d}/{name}"
 
 
 def roots_in(path: Path) -> tuple[x509.Certificate, ...]:
@@ -117,11 +112,11 @@ def kept(objects: Objects, log: Log, verifier: Verifier, evidence: Evidence, *, 
     """
     now, _ = log.checkpoint()
     names = objects.names(PREFIX, "")
-    for checkpoint in (name for name in names if name.endswith("/checkpoint")):
+    for checkpoint in (name for name in names if name.endswith(f"/{CHECKPOINT}")):
         note = objects.get(checkpoint) or b""
         anchored = read_checkpoint(note, verifier)
         log.grown_from(anchored, now)
-        directory = checkpoint.removesuffix("checkpoint")
+        directory = checkpoint.removesuffix(CHECKPOINT)
         for name in (name for name in names if name.startswith(directory)):
             content = objects.get(name) or b""
             if name.endswith(STAMP):
