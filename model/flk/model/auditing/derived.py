@@ -31,7 +31,7 @@ def enriched(log: str, number: int, leaf: bytes) -> bytes:
     """What is written about a leaf: what it does not tell is empty.
 
     >>> print(enriched("example.com/log", 7, b'{"kind":"keys","timestamp":"019b76dad9560000"}').decode()[:60])
-    {"day":"2026-01-01","kind":"keys","leaf":7,"leaf_hash":"72ba
+    {"day":"2026-01-01","kind":"keys","leaf":7,"leaf_hash":"2eab
     """
     found = told(leaf)
     return written(

@@ -11,6 +11,7 @@ each leaf is counted in one report. All of it follows from the leaves alone, and
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -76,4 +77,4 @@ def _kept(days: tuple[Day, ...]) -> tuple[list[tuple[int, int]], tuple[Day, ...]
     oldest = max(date.min.toordinal(), date.fromisoformat(days[-1].name).toordinal() - POLICY.enriched_days)
     since = date.fromordinal(oldest).isoformat()
     first = next(place for place, day in enumerate(days) if day.name >= since)
-    return [(one.begin, other.begin) for one, other in zip(days[:first], days[1:], strict=False)], days[first:]
+    return [(one.begin, other.begin) for one, other in pairwise(days[: first + 1])], days[first:]

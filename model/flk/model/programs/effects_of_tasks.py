@@ -6,7 +6,7 @@ from flk.model.auditing.attestation import attest, attested_name
 from flk.model.auditing.derived import Summary, enriched, enriched_name, report_name
 from flk.model.effects import DeleteObject, Program, PutObject
 from flk.model.entries.tasks import Span
-from flk.model.programs.proofs import proven_leaves, prove_inclusion
+from flk.model.programs.proofs import prove_inclusion, proven_leaves
 from flk.model.transparency.checkpoints import Checkpoint
 from flk.model.transparency.notes import Signer
 from flk.model.transparency.tiles import WIDTH
@@ -21,9 +21,7 @@ def enrich(prefix: str, span: Span, checkpoint: Checkpoint) -> Program[None]:
 def attest_leaf(prefix: str, span: Span, checkpoint: Checkpoint, note: bytes, by: Signer) -> Program[None]:
     """Sign that the one leaf is in the log, with the proof. Raises BadLog."""
     proven = yield from prove_inclusion(prefix, span.begin, checkpoint)
-    yield from PutObject(
-        attested_name(span.begin), attest(checkpoint, note, span.begin, proven.leaf, proven.proof, by)
-    )
+    yield from PutObject(attested_name(span.begin), attest(checkpoint, note, span.begin, proven.leaf, proven.proof, by))
 
 
 def report(prefix: str, span: Span, checkpoint: Checkpoint) -> Program[None]:

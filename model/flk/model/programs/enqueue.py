@@ -19,7 +19,7 @@ from flk.model.transparency.tiles import WIDTH
 def enqueue(
     prefix: str, checkpoint: Checkpoint, note: bytes, kinds: Collection[TaskKind], every: int
 ) -> Program[Position]:
-    """Put the tasks of the leaves up to a checkpoint into the queue that are not in it yet, some at a time; where the queue is then.
+    """Put the tasks of leaves up to a checkpoint into the queue that are not in it yet, some at a time; where the queue is then.
 
     A leaf is enqueued when a proof shows that the log has signed it (TLOG-4). Tasks and position change in one step, and only if
     nobody else has enqueued meanwhile: so each leaf's tasks are enqueued once, whoever stops where. A checkpoint is to be anchored
