@@ -412,6 +412,8 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dedup_seconds: int
     pause_seconds: float
     anchor_leaves: int
+    backlog_tasks: int
+    failed_fraction: float
     enriched_days: int
 
 

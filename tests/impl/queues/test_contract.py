@@ -1,4 +1,4 @@
-"""Every audit queue does what `Queue` says, for one process and for several, through what servers do to their clients (AUD-1, AUD-7)."""
+"""Every audit queue does what `Queue` says, for one process and for several, through what servers do to them (AUD-1, AUD-7)."""
 
 import subprocess
 import sys
@@ -239,7 +239,9 @@ def test_old_marks_go_and_their_tasks_do_not_come_back(place: QueuePlace, monkey
         queue.take()
         queue.mark(task(0))
         queue.acknowledge(task(0))
-        short = msgspec.structs.replace(rows.CONSTANTS, audit=msgspec.structs.replace(rows.CONSTANTS.audit, dedup_seconds=0))
+        short = msgspec.structs.replace(
+            rows.CONSTANTS, audit=msgspec.structs.replace(rows.CONSTANTS.audit, dedup_seconds=0)
+        )
         for module in (rows, redis):
             monkeypatch.setattr(module, "CONSTANTS", short)
         time.sleep(0.01)
@@ -259,7 +261,7 @@ def test_a_server_that_is_away_is_a_refusal_until_it_is_back(kind: str, tmp_path
         queue.mark(task(0))
         place.server.kill()
         for step in (queue.position, queue.take, queue.backlog, lambda: queue.mark(task(1)), lambda: queue.letters(1)):
-            with pytest.raises(Unavailable, match="the audit queue .* does not answer"):
+            with pytest.raises(Unavailable, match=r"the audit queue .* does not answer"):
                 step()
         with pytest.raises(Unavailable):
             open_queue(place.url, "example.com/other")
@@ -309,7 +311,7 @@ def test_redis_notices_that_its_time_was_set_back(tmp_path: Path) -> None:
 
 
 BAD = {
-    "a directory": lambda home: str(home),
+    "a directory": str,
     "no directory": lambda home: str(home / "none" / "queue"),
     "another scheme": lambda _: "mysql://host/database",
     "no URL": lambda _: "postgresql://[host",
@@ -319,7 +321,7 @@ BAD = {
 @pytest.mark.parametrize("of", BAD)
 def test_what_is_no_queue_is_refused_with_the_mend(tmp_path: Path, of: str) -> None:
     """Before anything is made."""
-    with pytest.raises(UnusableInput, match="queue|directory"):
+    with pytest.raises(UnusableInput, match=r"queue|directory"):
         open_queue(BAD[of](tmp_path), "example.com/log")
 
 

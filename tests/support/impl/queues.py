@@ -126,5 +126,3 @@ def counted(backlog: Backlog) -> tuple[int, int, int]:
 def letters(queue: Queue) -> dict[Task, tuple[int, str]]:
     """The dead letters of a queue."""
     return {Task.parse(each.id): (each.attempts, each.error) for each in queue.letters(1000)}
-
-

@@ -34,7 +34,7 @@ from rfc3161_client import (
 from flk.impl.data.transparency import Log
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.trouble import usable
-from flk.model.anchoring.places import CHECKPOINT, PREFIX
+from flk.model.anchoring.places import CHECKPOINT, PREFIX, place
 from flk.model.transparency.checkpoints import read_checkpoint
 from flk.model.transparency.notes import Verifier
 from flk.spec.errors import UnusableInput
@@ -71,6 +71,39 @@ class Evidence(NamedTuple):
 
     roots: Sequence[x509.Certificate] = ()
     headers: Mapping[int, bytes] = {}
+
+
+class Asked(NamedTuple):
+    """Whom to ask for an anchor, where, and what it is called beside others of the same checkpoint."""
+
+    by: str
+    endpoint: str
+    name: str
+    roots: Sequence[x509.Certificate] = ()
+
+    @classmethod
+    def of(cls, by: str, endpoint: str, name: str, ca: Path | None) -> "Asked":
+        """What options say. Raises UnusableInput."""
+        if by == "rfc3161" and ca is None:
+            raise UnusableInput("--ca: a time-stamp is worth what its authority is; name the PEM file of the root")
+        if not name.replace("-", "").isalnum():
+            raise UnusableInput(f"--name: {name!r} is to be a file's name; use letters, digits and dashes")
+        return cls(by, endpoint, name, roots_in(ca) if by == "rfc3161" and ca is not None else ())
+
+
+def anchor(objects: Objects, size: int, note: bytes, asked: Asked) -> str:
+    """Have a checkpoint of so many leaves anchored, unless it is; the object of the anchor. Raises BadAnchor; UnusableInput while
+    nobody answers.
+    """
+    name = place(size, asked.name + (STAMP if asked.by == "rfc3161" else PROOF))
+    if objects.get(name) is None:
+        there = place(size, CHECKPOINT)
+        if not objects.put(there, note):
+            note = objects.get(there) or note
+        stamped = asked.by == "rfc3161"
+        content = stamp(note, asked.endpoint, asked.roots) if stamped else submit(note, asked.endpoint)
+        objects.put(name, content)
+    return name
 
 
 def roots_in(path: Path) -> tuple[x509.Certificate, ...]:

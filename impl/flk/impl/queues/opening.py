@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flk.impl.queues.queue import LEASE_SECONDS, Queue
 from flk.impl.storage.address import POSTGRES, address
-from flk.spec.errors import needs
+from flk.spec.errors import UnusableInput, needs
 
 FORMS = "audit-queue.sqlite, postgresql://host/database, redis://host:port, redis+cluster://host:port"
 
@@ -17,6 +17,8 @@ def open_queue(where: str, log: str = "", lease_seconds: float = LEASE_SECONDS) 
     if "://" not in where:
         from flk.impl.queues.sqlite import SqliteQueue
 
+        if not (log or Path(where).exists()):
+            raise UnusableInput(f"{where}: there is no such queue; name the one that `flk audit work` was given")
         return SqliteQueue(Path(where), log, lease_seconds)
     found = address(where, "--queue", FORMS)
     with needs("server", f"--queue {found.scheme}"):

@@ -32,12 +32,13 @@ class Day(msgspec.Struct, frozen=True, array_like=True):
 
 class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far the leaves of a log are in a queue: so many `behind` it; the log's `days` that are not cleaned up, the last of which
-    is not over; and how many leaves the last checkpoint had for which an anchor was asked.
+    is not over; how many leaves the last checkpoint had for which an anchor was asked; and which kinds of tasks are asked for.
     """
 
     behind: int = 0
     days: tuple[Day, ...] = ()
     anchored: int = 0
+    kinds: tuple[TaskKind, ...] = ()
 
 
 class Planned(NamedTuple):
@@ -59,7 +60,7 @@ def tasks_of(log: str, before: Position, leaves: Sequence[bytes], kinds: Collect
             over, days = _kept((*days, Day(today, number if days else 0)))
             tasks += [Task(TaskKind.CLEAN_UP, Span(log, *ends)) for ends in over]
         tasks += [Task(kind, Span(log, number, number + 1)) for kind in (TaskKind.ENRICH, TaskKind.ATTEST)]
-    after = Position(before.behind + len(leaves), days, before.anchored)
+    after = Position(before.behind + len(leaves), days, before.anchored, tuple(sorted(kinds)))
     return Planned(tuple(task for task in tasks if task.kind in kinds), after)
 
 
