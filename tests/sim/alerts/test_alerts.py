@@ -263,7 +263,7 @@ def test_what_is_exported_is_what_the_alerts_read(name: str) -> None:
             "flk_tenant_expected_dedup_ratio",
             "flk_tls_certificate_expires_seconds",
         }
-    )  # which begin when there is something to tell: a simulated store is no ring, its nodes know no tenants and no TLS, and its workers export nothing
+    )  # which begin when there is something to tell: a store is no ring here, nobody knows tenants and TLS, no worker exports
     for of, names in found.items():
         metric = METRICS.get(of) or METRICS.get(of.rpartition("_")[0])
         own = set(metric.labels if metric else ())
