@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
-from tests.support.impl.anchors import Authority, serving
+from tests.support.impl.anchors import Authority, answering
 from tests.support.impl.audited import stored
 from tests.support.impl.command import flk
 from tests.support.impl.queues import QueuePlace, counted, letters
@@ -131,11 +131,11 @@ def test_what_cannot_be_done_with_letters_is_told(tmp_path: Path, arguments: tup
 
 
 def test_the_command_does_all_that_follows_a_leaf(tmp_path: Path) -> None:
-    """Enrich, attest, and anchor by a real authority, once each; a second run finds nothing to do, and a grown log only what is new."""
+    """Enrich, attest, and anchor by a real authority, once each; then only what is new."""
     where = stored(tmp_path / "log", audit_leaves(6))
     (tmp_path / "worker.key").write_text(private_text(WITNESS.name, bytes(range(1, 33))))
     authority = Authority(tmp_path / "authority")
-    with serving(authority) as endpoint:
+    with answering(authority) as endpoint:
         anchored = ("--anchor", "rfc3161", "--endpoint", endpoint, "--ca", str(authority.root), "--anchor-leaves", "5")
         files = ("--queue", str(tmp_path / "queue"), "--attest", str(tmp_path / "worker.key"))
         work = ("audit", "work", where, "--key", KEY, *files, *anchored)
@@ -225,11 +225,12 @@ def test_options_that_make_no_worker_are_told(tmp_path: Path, options: tuple[str
 def test_what_a_worker_does_can_be_scraped(tmp_path: Path) -> None:
     """Over HTTP: what is in the queue, attempts by kind and result, ends, and leaves that are not in it (AUD-10)."""
     metrics = WorkerMetrics(LOG.name)
-    metrics.serve("127.0.0.1:0")
+    port = metrics.serve("127.0.0.1:0")
     with at_work(tmp_path, 2, [task(0).id]) as (one, _, _):
         one._metrics = metrics
         list(one.passes(None))
-    text = generate_latest(metrics.registry).decode()
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        text = answer.read().decode()
     for line in (
         f'flk_audit_queue_tasks{{log="{LOG.name}",state="dead"}} 1.0',
         f'flk_audit_queue_tasks{{log="{LOG.name}",state="waiting"}} 0.0',

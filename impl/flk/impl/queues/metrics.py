@@ -34,15 +34,16 @@ class WorkerMetrics:
         """A task was let go: "done", "already" or "dead"."""
         self._counter("flk_audit_task_ends_total", how).inc()
 
-    def serve(self, where: str) -> None:
-        """Answer whoever asks for them at HOST:PORT. Raises UnusableInput."""
+    def serve(self, where: str) -> int:
+        """Answer whoever asks for them at HOST:PORT; the port, which 0 leaves to the system. Raises UnusableInput."""
         host, _, port = where.rpartition(":")
         if not port.isdecimal() or int(port) >= 1 << 16:
             raise UnusableInput(f"--metrics: {where!r} is not HOST:PORT; it is like 127.0.0.1:9464")
         try:
-            start_http_server(int(port), host.strip("[]") or "0.0.0.0", self.registry)  # noqa: S104  (as who asks for it wants)
+            server, _ = start_http_server(int(port), host.strip("[]") or "0.0.0.0", self.registry)  # noqa: S104  (as asked)
         except OSError as error:
             raise UnusableInput(f"--metrics: {where}: {error.strerror}; name a free port of this machine") from None
+        return int(server.server_port)
 
     def _gauge(self, name: str, *labels: str) -> Gauge:
         gauge = self._all[name].labels(self._log, *labels)
