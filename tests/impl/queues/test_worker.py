@@ -3,7 +3,9 @@
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from prometheus_client import generate_latest
@@ -16,12 +18,15 @@ from tests.support.impl.worked import FAILS, worker, written
 from tests.support.model.siem import audit_leaves
 from tests.support.model.transparency import LOG, WITNESS
 
+from flk.impl.command.impl.audit_work import _anchored
+from flk.impl.data.anchoring import Asked
 from flk.impl.data.transparency import Log
 from flk.impl.queues.attempts import Attempts
 from flk.impl.queues.metrics import WorkerMetrics
 from flk.impl.queues.queue import Backlog, Queue
 from flk.impl.queues.worker import Worker
 from flk.impl.storage.objects import open_objects
+from flk.model.anchoring.places import CHECKPOINT, place
 from flk.model.entries.tasks import Span, Task, TaskKind
 from flk.model.refusal import unavailable
 from flk.model.transparency.notes import private_text
@@ -178,6 +183,27 @@ def test_an_authority_that_is_away_holds_up_nothing_else(tmp_path: Path) -> None
     assert (done.returncode, "1 tasks wait: http://127.0.0.1:1/: it does not answer" in done.stderr) == (1, True)
     assert "3 tasks are done now" in done.stdout
     assert len([name for name in written(tmp_path / "log") if name.startswith("enriched/")]) == 3
+
+
+def test_an_authority_that_lies_is_a_dead_letter(tmp_path: Path) -> None:
+    """Its answer is verified before it is kept, and each attempt at the anchor fails; the log's note is anchored, and no other."""
+    where = stored(tmp_path / "log", audit_leaves(3))
+    authority = Authority(tmp_path / "authority")
+    authority.spoil = lambda answer: answer[:-1] + bytes([answer[-1] ^ 1])
+    log = Log(open_objects(where), LOG.verifier)
+    with answering(authority) as endpoint, QueuePlace("sqlite", tmp_path).open() as queue:
+        anchor = partial(_anchored, Asked.of("rfc3161", endpoint, "anchor", authority.root))
+        attempts = Attempts(log, open_objects(where), None, anchor)
+        one = Worker(queue, attempts, WorkerMetrics(LOG.name), 3, pause=lambda _: None)
+        (worked,) = one.passes(None)
+        assert (worked.done, worked.dead) == (3, 1)
+        ((about, (_, why)),) = letters(queue).items()
+        assert (about, why.startswith("BadAnchor: ANC-2")) == (Task(TaskKind.ANCHOR, Span(LOG.name, 0, 3)), True)
+        (tmp_path / "log" / place(3, CHECKPOINT)).write_bytes(b"something else")
+        queue.retry(about)
+        list(one.passes(None))
+        assert letters(queue)[about][1].startswith("BadNote")
+    assert not list((tmp_path / "log").rglob("*.tsr"))
 
 
 def test_a_log_that_was_changed_is_told(tmp_path: Path) -> None:

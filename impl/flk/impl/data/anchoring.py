@@ -47,7 +47,7 @@ _ROOT, _TIME = slice(36, 68), slice(68, 72)  # in it
 _OTS = "application/vnd.opentimestamps.v1"
 
 
-class BadAnchor(Exception):
+class BadAnchor(ValueError):
     """An anchor that does not show what it is for, and why."""
 
 

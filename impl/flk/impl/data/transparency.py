@@ -37,6 +37,10 @@ class Log:
             )
         return read_checkpoint(content, self._key), content
 
+    def signed(self, note: bytes) -> Checkpoint:
+        """The checkpoint in a note, which the log has signed. Raises BadNote."""
+        return read_checkpoint(note, self._key)
+
     def object(self, name: str) -> bytes | None:
         """An object of the log; None if there is none. Raises Unavailable."""
         return self._objects.get(name)

@@ -11,7 +11,7 @@ from flk.model.entries.tasks import Span, Task, TaskKind
 from flk.model.programs.effects_of_tasks import attest_leaf, clean_up, enrich, report
 from flk.model.refusal import unavailable
 from flk.model.transparency.checkpoints import BadLog, Checkpoint
-from flk.model.transparency.notes import BadNote, Signer
+from flk.model.transparency.notes import Signer
 from flk.spec.errors import UnusableInput
 
 Anchor = Callable[[Objects, int, bytes], object]
@@ -38,11 +38,8 @@ class Attempts:
         return frozenset(known | ({TaskKind.ANCHOR} if self._anchor is not None else set()))
 
     def latest(self) -> tuple[Checkpoint, bytes]:
-        """The checkpoint of the log as it is now, and its note. Raises BadNote, Unavailable."""
-        try:
-            self._latest = self._log.checkpoint()
-        except UnusableInput as none:
-            raise unavailable(str(none)) from None
+        """The checkpoint of the log as it is now, and its note. Raises BadNote, Unavailable; UnusableInput if there is none."""
+        self._latest = self._log.checkpoint()
         return self._latest
 
     def run(self, program: Program[Any], own: dict[type[Effect[Any]], Callable[[Any], Any]]) -> Any:
@@ -60,7 +57,7 @@ class Attempts:
         assert isinstance(task.key, Span), "a queue has tasks about leaves"
         try:
             self._do(task.kind, task.key, progress)
-        except (BadLog, BadNote, ValueError) as error:  # UnusableInput and BadAnchor are for who stands at a terminal
+        except (BadLog, ValueError) as error:  # of which BadNote and BadAnchor are
             return f"{type(error).__name__}: {error}"
         return ""
 
@@ -101,6 +98,8 @@ class Attempts:
         note = self._into.get(place(span.end, CHECKPOINT))
         if note is None:
             raise BadLog(f"{place(span.end, CHECKPOINT)} is gone, which was to be anchored")
+        if self._log.signed(note).size != span.end:
+            raise BadLog(f"{place(span.end, CHECKPOINT)} is a checkpoint of another size")
         try:
             self._anchor(self._into, span.end, note)
         except UnusableInput as away:
@@ -110,7 +109,10 @@ class Attempts:
         """A checkpoint that covers the leaves, the latest that is known if that does."""
         known = self._latest
         if known is None or known[0].size < span.end:
-            known = self.latest()
+            try:
+                known = self.latest()
+            except UnusableInput as none:
+                raise unavailable(str(none)) from None
         if known[0].size < span.end:
             raise BadLog(f"TLOG-5: the log says that it has {known[0].size} leaves, and had {span.end}")
         return known

@@ -31,6 +31,7 @@ letters = typer.Typer(
 commands.add_typer(letters)
 
 QUEUE = "audit-queue.sqlite"
+PAGE = 1000  # letters that are read at once
 QueueUrl = Annotated[
     str, typer.Argument(help="The queue: a file, or a URL, as `flk audit work` has it.", metavar="QUEUE")
 ]
@@ -157,16 +158,18 @@ def retry(
 
     if (task is None) == (not every_one):
         raise UnusableInput("name a task as `flk audit dlq list` does, or say --all")
-    back = 0
+    back: set[str] = set()  # one that fails meanwhile, and is a letter again, stays one
     with _queue(queue) as there:
         if task is not None:
             if not there.retry(_task(task)):
                 raise _no_letter(task, queue)
-            back = 1
+            back.add(task)
         else:
-            while some := there.letters(1000):
-                back += sum(there.retry(_task(letter.id)) for letter in some)
-    typer.echo(msgspec.json.encode({"retried": back}) if json else f"✓ {back:,} put back")
+            while some := {letter.id for letter in there.letters(len(back) + PAGE)} - back:
+                for each in some:
+                    there.retry(_task(each))
+                back |= some
+    typer.echo(msgspec.json.encode({"retried": len(back)}) if json else f"✓ {len(back):,} put back")
 
 
 @letters.command(epilog="Example: flk audit dlq drop audit-queue.sqlite example.com/eu/enrich/17-18 --reason 'a trial'")
