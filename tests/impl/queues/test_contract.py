@@ -22,6 +22,7 @@ from flk.impl.queues.sqlite import SqliteQueue
 from flk.model.auditing.plan import Position
 from flk.model.entries.tasks import Lease
 from flk.model.refusal import Unavailable
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 
@@ -239,9 +240,7 @@ def test_old_marks_go_and_their_tasks_do_not_come_back(place: QueuePlace, monkey
         queue.take()
         queue.mark(task(0))
         queue.acknowledge(task(0))
-        short = msgspec.structs.replace(
-            rows.CONSTANTS, audit=msgspec.structs.replace(rows.CONSTANTS.audit, dedup_seconds=0)
-        )
+        short = msgspec.structs.replace(CONSTANTS, audit=msgspec.structs.replace(CONSTANTS.audit, dedup_seconds=0))
         for module in (rows, redis):
             monkeypatch.setattr(module, "CONSTANTS", short)
         time.sleep(0.01)
@@ -310,7 +309,7 @@ def test_redis_notices_that_its_time_was_set_back(tmp_path: Path) -> None:
         assert queue.take() is not None
 
 
-BAD = {
+BAD: dict[str, Callable[[Path], str]] = {
     "a directory": str,
     "no directory": lambda home: str(home / "none" / "queue"),
     "another scheme": lambda _: "mysql://host/database",

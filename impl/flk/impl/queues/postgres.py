@@ -3,7 +3,7 @@
 `for update skip locked` lets each of those who take at the same time have another task, and none waits for the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ _NOW = "extract(epoch from clock_timestamp())::double precision"
 class PostgresQueue(RowQueue):
     """A queue in a database. Raises UnusableInput for a server that acknowledges what it may lose, Unavailable if none answers."""
 
-    TOKENS: ClassVar[dict[str, str]] = {
+    TOKENS: ClassVar[Mapping[str, str]] = {
         "s": "flk_audit.",
         "serial": "bigint generated always as identity primary key",
         "wall": _NOW,
@@ -67,7 +67,7 @@ class PostgresQueue(RowQueue):
 
     def _executing(self, connection: Connection) -> Execute:
         def do(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-            found = connection.execute(sql.SQL(self.filled(statement)), parameters)  # type: ignore[arg-type]  # our own text
+            found = connection.execute(sql.SQL(self.filled(statement)), parameters)
             return found.fetchall() if found.description else []
 
         return do

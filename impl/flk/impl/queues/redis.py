@@ -56,7 +56,7 @@ class RedisQueue(Queue):
     def close(self) -> None:
         """As `Queue` has it."""
         if self._client is not None:
-            self._client.close()  # type: ignore[no-untyped-call]
+            self._client.close()
             self._client = None
 
     def position(self) -> Position:
@@ -135,7 +135,8 @@ class RedisQueue(Queue):
 
     def _letters_of(self, client: Client, log: str, limit: int) -> Iterator[Letter]:
         keys = self._keys(log)
-        for name, at in client.zrange(keys[4], 0, limit - 1, withscores=True):
+        oldest: list[tuple[bytes, float]] = client.zrange(keys[4], 0, limit - 1, withscores=True)
+        for name, at in oldest:
             found = client.hget(keys[3], name)
             if found:
                 yield Letter(_text(name), *_letter(found), float(at) / 1000)

@@ -12,9 +12,9 @@ machine was started again, one that begins in the future is over: no clock that 
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
@@ -65,7 +65,7 @@ _LETTER = "id, attempts, error, at"
 class RowQueue(Queue):
     """A queue in tables. `TOKENS` are what a kind of database has in place of the names in braces."""
 
-    TOKENS: dict[str, str]
+    TOKENS: ClassVar[Mapping[str, str]]
 
     @abstractmethod
     def _step(self) -> AbstractContextManager[Execute]:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ class SqliteQueue(RowQueue):
     Raises UnusableInput for a file that is no queue.
     """
 
-    TOKENS: ClassVar[dict[str, str]] = {
+    TOKENS: ClassVar[Mapping[str, str]] = {
         "s": "",
         "serial": "integer primary key autoincrement",
         "wall": "wall()",

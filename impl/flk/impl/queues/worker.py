@@ -136,7 +136,8 @@ class Worker:
             refused = 0
             ended[handled] += 1
         backlog, told = self._look()
-        return Worked(behind, *(ended[how] for how in Handled), backlog, waits or told)
+        done, already, dead = (ended[how] for how in (Handled.DONE, Handled.ALREADY, Handled.DEAD))
+        return Worked(behind, done, already, dead, backlog, waits or told)
 
     def _look(self) -> tuple[Backlog, str]:
         """What there is to do, which is told whoever scrapes; and why that is not known."""
