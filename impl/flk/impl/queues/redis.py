@@ -13,7 +13,7 @@ die. What is let go is deleted from the stream.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from redis.exceptions import ResponseError
@@ -135,8 +135,8 @@ class RedisQueue(Queue):
 
     def _letters_of(self, client: Client, log: str, limit: int) -> Iterator[Letter]:
         keys = self._keys(log)
-        oldest: list[tuple[bytes, float]] = client.zrange(keys[4], 0, limit - 1, withscores=True)
-        for name, at in oldest:
+        oldest = client.zrange(keys[4], 0, limit - 1, withscores=True)
+        for name, at in cast("list[tuple[bytes, float]]", oldest):
             found = client.hget(keys[3], name)
             if found:
                 yield Letter(_text(name), *_letter(found), float(at) / 1000)
