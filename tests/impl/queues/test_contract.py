@@ -309,6 +309,21 @@ def test_redis_notices_that_its_time_was_set_back(tmp_path: Path) -> None:
         assert queue.take() is not None
 
 
+def test_redis_finds_an_ended_lease_behind_many_that_are_not(tmp_path: Path) -> None:
+    """However many tasks before it are in the hands of workers that go on."""
+    with QueuePlace("redis", tmp_path).open(2.0) as queue:
+        filled(queue, 0, 15)
+        for _ in range(15):
+            queue.take()
+
+        def taken() -> Lease | None:
+            for number in range(14):
+                queue.renew(task(number))
+            return queue.take()
+
+        assert until(taken).task == task(14)
+
+
 BAD: dict[str, Callable[[Path], str]] = {
     "a directory": str,
     "no directory": lambda home: str(home / "none" / "queue"),
