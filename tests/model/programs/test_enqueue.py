@@ -140,6 +140,21 @@ def test_two_who_fill_at_once_enqueue_each_task_once(turns: list[bool]) -> None:
     assert [task.key for task in world.queue if task.kind is TaskKind.ANCHOR] == [Span(LOG.name, 0, 300)]
 
 
+def test_who_is_overtaken_says_where_the_queue_is() -> None:
+    """It enqueues nothing, though another has done so from the same position with other kinds of tasks."""
+    world, overtaken = World(audit_leaves(3)), Position(2, (), 0, (TaskKind.REPORT,))
+    program = world.filling()
+    effect = next(program)
+    while not isinstance(effect, Enqueue):
+        effect = program.send(cast("Any", world.perform(effect)))
+    world.position = overtaken
+    with pytest.raises(StopIteration) as ended:
+        while True:
+            effect = program.send(cast("Any", world.perform(effect)))
+    assert ended.value.value == overtaken
+    assert not world.queue
+
+
 def test_a_log_that_is_not_what_it_has_signed_fills_nothing() -> None:
     """A leaf that was changed, and leaves that are gone."""
     world = World(audit_leaves(9))
