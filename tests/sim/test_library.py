@@ -3,6 +3,7 @@
 import os
 from functools import cache
 
+import msgspec
 import pytest
 from tests.support.sim.drills import records, rehearse
 
@@ -32,6 +33,7 @@ DEMANDED = {
     "dedup-overload",
     "dual-write-failure",
     "audit-burst",
+    "audit-tenfold",
     "retry-storm",
     "clock-jump",
     "key-rotation",
@@ -159,3 +161,19 @@ def test_the_migration_was_in_the_way_of_some_and_of_nobody_for_long() -> None:
     run = played("dual-write-failure")
     assert run.measures.statuses.get(503, 0) > 0
     assert run.measures.counts.acknowledged == run.measures.counts.offered
+
+
+@pytest.mark.slow
+def test_one_worker_would_not_keep_up_with_ten_times_the_load() -> None:
+    """Four settle 99 % of the tasks within the objective; with one it is missed, and still no task is lost (AUD-1)."""
+    scenario, given = scenario_files.find("audit-tenfold"), inputs("audit-tenfold")
+    assert scenario.layout.audit is not None
+    alone = msgspec.structs.replace(
+        scenario,
+        layout=msgspec.structs.replace(
+            scenario.layout, audit=msgspec.structs.replace(scenario.layout.audit, workers=1)
+        ),
+    )
+    run = simulate(alone, given.submissions, given.keyring, signer=given.signer)
+    assert [row.name for row in run.objectives if row.verdict is not Verdict.HOLDS] == ["audit p99"]
+    assert not [row.examples for row in run.results if row.verdict is not Verdict.HOLDS]

@@ -410,6 +410,11 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attempts: int
     lease_seconds: float
     dedup_seconds: int
+    pause_seconds: float
+    anchor_leaves: int
+    backlog_tasks: int
+    failed_fraction: float
+    enriched_days: int
 
 
 class Pressure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

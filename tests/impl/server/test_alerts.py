@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from tests.support.impl import failing_disk
 from tests.support.impl.client import Client, keys_of
 from tests.support.impl.processes import listens
 from tests.support.impl.rig import MANY, Rig
+from tests.support.impl.scraper import Scraper
 from tests.support.model.world import EXAMINE, HONEST, pcs, submission
 
 from flk.impl.server.metrics import Metrics
@@ -23,31 +23,7 @@ from flk.model.flow.submission import Response
 from flk.model.flow.tenants import Tenants
 from flk.model.flow.timekeeping import Timekeeper
 from flk.model.log.hlc import Timestamp
-from flk.sim.alerts.alerts import EVERY, evaluated
-from flk.sim.alerts.series import Database, labels
 from flk.spec.constants import CONSTANTS
-
-
-class Scraper:
-    """Asks a node for its metrics at intervals, in a time of its own."""
-
-    def __init__(self, ask: Callable[[], bytes]) -> None:
-        self.ask = ask
-        self.database = Database()
-        self.now = EVERY / 2
-
-    def scrape(self, times: int = 1) -> None:
-        """Ask so many times."""
-        for _ in range(times):
-            for family in text_string_to_metric_families(self.ask().decode()):
-                for sample in family.samples:
-                    pairs = {**sample.labels, "job": "flk", "instance": "eu"}
-                    self.database.series(labels(sample.name, pairs.items())).append(self.now, sample.value)
-            self.now += EVERY
-
-    def fired(self) -> set[str]:
-        """The alerts that have fired by now."""
-        return {alert.name for alert in evaluated(self.database, (), self.now) if alert.firings}
 
 
 def no_room(*_: int) -> None:

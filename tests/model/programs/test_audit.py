@@ -53,7 +53,7 @@ def queued(*numbers: int, clock: Clock | None = None) -> TaskQueue:
 def audited(*fails: tuple[int, int]) -> World:
     """A region whose store has an audit queue; `fails` are the attempts that fail, each as epoch of the record and number."""
     ids = {pcs(epoch=epoch).pcs_id: epoch for epoch in range(10)}
-    archive = Archive(lambda t, number: (ids[t.key.pcs_id], number) in fails)
+    archive = Archive(lambda t, number: (ids[t.place[1]], number) in fails)
     return World("eu", audit=archive)
 
 

@@ -250,6 +250,9 @@ def test_what_is_exported_is_what_the_alerts_read(name: str) -> None:
         read - base
         <= {
             "flk_audit_forks_total",
+            "flk_audit_queue_oldest_seconds",
+            "flk_audit_queue_tasks",
+            "flk_audit_task_attempts_total",
             "flk_refusals_total",
             "flk_divergence_percent",
             "flk_shard_available",
@@ -260,7 +263,7 @@ def test_what_is_exported_is_what_the_alerts_read(name: str) -> None:
             "flk_tenant_expected_dedup_ratio",
             "flk_tls_certificate_expires_seconds",
         }
-    )  # which begin when there is something to tell: a simulated store is no ring, and its nodes know no tenants and no TLS
+    )  # which begin when there is something to tell: a store is no ring here, nobody knows tenants and TLS, no worker exports
     for of, names in found.items():
         metric = METRICS.get(of) or METRICS.get(of.rpartition("_")[0])
         own = set(metric.labels if metric else ())

@@ -168,7 +168,7 @@ def test_a_queue_holds_any_backlog() -> None:
     for moment in (0.0, 60.0):
         now[0] = moment
         leases = [queue.take() for _ in range(100_000)]
-        assert [lease.task.key.pcs_id for lease in leases[:3] if lease] == ["0000000", "0000001", "0000002"]
+        assert [lease.task.place[1] for lease in leases[:3] if lease] == ["0000000", "0000001", "0000002"]
     assert len(queue) == 200_000
     for lease in leases:
         assert lease is not None

@@ -43,7 +43,8 @@ def one_effect_an_attempt(attempts: int) -> Program[Handled | None]:
     if lease is None:
         return None
     for number in range(1, attempts + 1):
-        key = Key(lease.task.key.tenant, f"{lease.task.key.pcs_id}.{number}")
+        whose, what = lease.task.place
+        key = Key(whose, f"{what}.{number}")
         if (yield from Attempt(Task(lease.task.kind, key), number)):
             yield from MarkProcessed(lease.task)
             yield from Acknowledge(lease.task)

@@ -40,6 +40,7 @@ MODULES = (
     "impl.divergence",
     "impl.audit",
     "impl.anchors",
+    "impl.audit_work",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",

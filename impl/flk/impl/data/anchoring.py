@@ -34,11 +34,11 @@ from rfc3161_client import (
 from flk.impl.data.transparency import Log
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.trouble import usable
+from flk.model.anchoring.places import CHECKPOINT, PREFIX, place
 from flk.model.transparency.checkpoints import read_checkpoint
 from flk.model.transparency.notes import Verifier
 from flk.spec.errors import UnusableInput
 
-PREFIX = "anchor/"
 STAMP, PROOF = ".tsr", ".ots"
 TIMEOUT = 30.0
 _MOST_BYTES = 1 << 16  # of an answer
@@ -47,7 +47,7 @@ _ROOT, _TIME = slice(36, 68), slice(68, 72)  # in it
 _OTS = "application/vnd.opentimestamps.v1"
 
 
-class BadAnchor(Exception):
+class BadAnchor(ValueError):
     """An anchor that does not show what it is for, and why."""
 
 
@@ -73,9 +73,37 @@ class Evidence(NamedTuple):
     headers: Mapping[int, bytes] = {}
 
 
-def place(size: int, name: str) -> str:
-    """The object of an anchor, or of the checkpoint that is anchored."""
-    return f"{PREFIX}{size:012d}/{name}"
+class Asked(NamedTuple):
+    """Whom to ask for an anchor, where, and what it is called beside others of the same checkpoint."""
+
+    by: str
+    endpoint: str
+    name: str
+    roots: Sequence[x509.Certificate] = ()
+
+    @classmethod
+    def of(cls, by: str, endpoint: str, name: str, ca: Path | None) -> "Asked":
+        """What options say. Raises UnusableInput."""
+        if by == "rfc3161" and ca is None:
+            raise UnusableInput("--ca: a time-stamp is worth what its authority is; name the PEM file of the root")
+        if not name.replace("-", "").isalnum():
+            raise UnusableInput(f"--name: {name!r} is to be a file's name; use letters, digits and dashes")
+        return cls(by, endpoint, name, roots_in(ca) if by == "rfc3161" and ca is not None else ())
+
+
+def anchor(objects: Objects, size: int, note: bytes, asked: Asked) -> str:
+    """Have a checkpoint of so many leaves anchored, unless it is; the object of the anchor. Raises BadAnchor; UnusableInput while
+    nobody answers.
+    """
+    name = place(size, asked.name + (STAMP if asked.by == "rfc3161" else PROOF))
+    if objects.get(name) is None:
+        there = place(size, CHECKPOINT)
+        if not objects.put(there, note):
+            note = objects.get(there) or note
+        stamped = asked.by == "rfc3161"
+        content = stamp(note, asked.endpoint, asked.roots) if stamped else submit(note, asked.endpoint)
+        objects.put(name, content)
+    return name
 
 
 def roots_in(path: Path) -> tuple[x509.Certificate, ...]:
@@ -117,11 +145,11 @@ def kept(objects: Objects, log: Log, verifier: Verifier, evidence: Evidence, *, 
     """
     now, _ = log.checkpoint()
     names = objects.names(PREFIX, "")
-    for checkpoint in (name for name in names if name.endswith("/checkpoint")):
+    for checkpoint in (name for name in names if name.endswith(f"/{CHECKPOINT}")):
         note = objects.get(checkpoint) or b""
         anchored = read_checkpoint(note, verifier)
         log.grown_from(anchored, now)
-        directory = checkpoint.removesuffix("checkpoint")
+        directory = checkpoint.removesuffix(CHECKPOINT)
         for name in (name for name in names if name.startswith(directory)):
             content = objects.get(name) or b""
             if name.endswith(STAMP):

@@ -37,6 +37,14 @@ class Log:
             )
         return read_checkpoint(content, self._key), content
 
+    def signed(self, note: bytes) -> Checkpoint:
+        """The checkpoint in a note, which the log has signed. Raises BadNote."""
+        return read_checkpoint(note, self._key)
+
+    def object(self, name: str) -> bytes | None:
+        """An object of the log; None if there is none. Raises Unavailable."""
+        return self._objects.get(name)
+
     def audit(self, checkpoint: Checkpoint) -> Audited:
         """Read all of it. Raises BadLog, Unavailable."""
         return self.run(audit("", checkpoint))

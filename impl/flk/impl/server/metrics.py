@@ -5,7 +5,7 @@ Children are looked up once and held, since looking one up by its labels costs t
 
 import platform
 from collections import Counter as Counts
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from prometheus_client import (
@@ -37,12 +37,17 @@ M = TypeVar("M", bound=MetricWrapperBase)
 disable_created_metrics()  # type: ignore[no-untyped-call]  # unannotated; the table has no `_created` series
 
 
+def registered(registry: CollectorRegistry, names: Iterable[str]) -> dict[str, MetricWrapperBase]:
+    """These metrics of the table, made in a registry."""
+    return {name: _MAKE[METRICS[name].type](METRICS[name], registry) for name in names}
+
+
 class Metrics:
     """What a node counts and measures, in a registry of its own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._all = {metric.name: _MAKE[metric.type](metric, self._registry) for metric in METRICS.values()}
+        self._all = registered(self._registry, METRICS)
         ProcessCollector(registry=self._registry)
         self._gauge("flk_build_info", __version__, platform.python_version()).set(1)
         self.ingest = self._counter("flk_ingest_total")

@@ -36,16 +36,16 @@ class Address:
         return line
 
 
-def address(url: str) -> Address:
-    """Read a URL. Raises UnusableInput, in whose message nothing of the URL stands but its scheme."""
+def address(url: str, option: str = "--store", forms: str = FORMS) -> Address:
+    """Read the URL that an option gives. Raises UnusableInput, in whose message nothing of the URL stands but its scheme."""
     try:
         parts = urlsplit(url)
         query = parse_qsl(parts.query)
         hosts = _hosts(url, parts.netloc)
     except ValueError:
-        raise UnusableInput(f"--store: not a URL; it reads like {FORMS}") from None
+        raise UnusableInput(f"{option}: not a URL; it reads like {forms}") from None
     if parts.scheme not in (*POSTGRES, *REDIS, *CLUSTER):
-        raise UnusableInput(f"--store: {parts.scheme or 'no scheme'} is not known; it reads like {FORMS}")
+        raise UnusableInput(f"{option}: {parts.scheme or 'no scheme'} is not known; it reads like {forms}")
     kept = [value for name, value in query if name in _SECRET]
     userinfo = [parts.netloc.rpartition("@")[0] if parts.password else None, parts.password]
     found = {form for secret in (*userinfo, *kept) if secret for form in (secret, unquote(secret))}

@@ -6,17 +6,16 @@ do not wait for one another. The count of entries and the clock are rows of each
 """
 
 import secrets
-import select
 import time
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors, sql
-from psycopg.waiting import Ready, Wait
 
 from flk.impl.storage.address import Address
+from flk.impl.storage.postgres_server import Connection, connect, require_strength
 from flk.impl.storage.rotten import Left, columns_of, left_of
 from flk.impl.storage.rows import (
     ENTRY_COLUMNS,
@@ -32,9 +31,7 @@ from flk.impl.storage.rows import (
     superseded_row,
 )
 from flk.impl.storage.shared import (
-    ANSWER_SECONDS,
     BARRED,
-    CONNECT_SECONDS,
     FORMAT,
     ROLE,
     Exchange,
@@ -55,7 +52,6 @@ R = TypeVar("R")
 _LOCK = 0x666C6B  # of whoever makes the tables
 STALLED_SECONDS = 5  # in the middle of a write, after which the server ends it: others wait for its fence meanwhile
 _TRIES = 5  # at a step that PostgreSQL gave up for another's sake
-_WEAK = {"synchronous_commit": ("off",), "fsync": ("off",), "full_page_writes": ("off",)}
 _UNFOLLOWED = {"synchronous_standby_names": ("",), "synchronous_commit": ("local",)}
 _CLOCK = "/clock"  # what the name of a node's clock ends in, among the marks
 
@@ -146,40 +142,6 @@ _COUNT = "select (select count(*) from flk.entries), (select coalesce(sum(entrie
 _SAMPLE = "select tenant, pcs_id from flk.entries order by random() limit %s"
 _REGISTER = "insert into flk.logs(number, token) values (%s, %s) on conflict do nothing"
 _BAR = "insert into flk.logs(number, token) values (%s, %s) on conflict (number) do update set token = excluded.token"
-
-Connection = psycopg.Connection[tuple[Any, ...]]
-
-
-class _Bounded(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits for no answer longer than it may, even of a server that is stopped."""
-
-    def wait(self, gen: Generator[Any, Any, R], interval: float = ANSWER_SECONDS) -> R:  # type: ignore[override]
-        """Run a generator of psycopg's to its end. Raises OperationalError when the server has been silent for too long."""
-        del interval
-        until = time.monotonic() + ANSWER_SECONDS
-        poll = select.poll()
-        fd = self.pgconn.socket
-        try:
-            state = next(gen)
-            while True:
-                poll.register(fd, _EVENTS[state])
-                found = poll.poll(max(0.0, until - time.monotonic()) * 1000)
-                if not found:
-                    raise errors.OperationalError(f"no answer within {ANSWER_SECONDS} s")
-                state = gen.send(_ready(found[0][1], state))
-        except StopIteration as stop:
-            result: R = stop.value
-            return result
-
-
-_EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
-
-
-def _ready(events: int, state: Wait) -> Ready:
-    """What psycopg is told of a descriptor: of one that has failed, whatever it waits for, so that it finds the failure."""
-    if events & ~(select.POLLIN | select.POLLOUT):
-        return Ready(int(state))
-    return Ready((Ready.R if events & select.POLLIN else 0) | (Ready.W if events & select.POLLOUT else 0))
 
 
 class PostgresStore(SharedStore):
@@ -474,17 +436,8 @@ class PostgresStore(SharedStore):
             raise
 
     def _connect(self) -> Connection:
-        connection = _Bounded.connect(
-            self._address.url,
-            target_session_attrs="read-write" if self._address.hosts > 1 else None,  # else as the URL says
-            autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
-            client_encoding="utf8",
-            application_name="flk",
-            tcp_user_timeout=ANSWER_SECONDS * 1000,
-        )
+        connection = connect(self._address)
         try:
-            connection.execute(f"set statement_timeout = {ANSWER_SECONDS * 1000}")
             connection.execute(f"set idle_in_transaction_session_timeout = {STALLED_SECONDS * 1000}")
             if self._place is not None:
                 self._require_same(connection)
@@ -507,7 +460,7 @@ class PostgresStore(SharedStore):
 
     def _found(self, connection: Connection) -> Place:
         """Which store is there; a new one if none is."""
-        self._require_strength(connection)
+        require_strength(connection, self)
         with connection.transaction():
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
             if connection.execute("select to_regclass('flk.place')").fetchall() == [(None,)]:
@@ -518,21 +471,6 @@ class PostgresStore(SharedStore):
                 connection.execute("insert into flk.place(store, region, format) values (%s, %s, %s)", made)
             store, region, form = connection.execute("select store, region, format from flk.place").fetchall()[0]
         return require_place(Place(str(store), str(region)), str(form), self._region, self)
-
-    def _require_strength(self, connection: Connection) -> None:
-        """Return if what the server acknowledges is on its disk, and it takes any text. Raises UnusableInput."""
-        for setting, weak in _WEAK.items():
-            ((value,),) = connection.execute("select current_setting(%s)", (setting,)).fetchall()
-            if value in weak:
-                raise UnusableInput(
-                    f"{self}: {setting} is {value}, so PostgreSQL may lose what it acknowledged; fix: alter system"
-                    f" set {setting} = on, then select pg_reload_conf()"
-                )
-        ((encoding,),) = connection.execute("select current_setting('server_encoding')").fetchall()
-        if encoding != "UTF8":
-            raise UnusableInput(
-                f"{self}: the database's encoding is {encoding}; make one with `createdb -E UTF8 -T template0`"
-            )
 
 
 def _unfollowed(connection: Connection) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 from redis.retry import Retry
 
 from flk.impl.storage.address import CLUSTER, Address
@@ -18,6 +18,11 @@ from flk.impl.storage.shared import ANSWER_SECONDS, CONNECT_SECONDS
 
 Client: TypeAlias = "redis.Redis | redis.RedisCluster"
 _RETRIES = 1  # at once, with a new connection: that of before may have gone
+_WEAK = {
+    "appendonly": ("yes", "it keeps its entries in memory alone"),
+    "appendfsync": ("always", "it acknowledges before it synchronises"),
+    "maxmemory-policy": ("noeviction", "it forgets entries when memory runs short"),
+}
 FOLLOW_SECONDS = 2  # for which replicas are waited for
 
 FAILURES = (RedisError, RedisClusterException, OSError)
@@ -60,6 +65,20 @@ def _master(clients: Sequence["redis.Redis"]) -> "redis.Redis":
     if chosen is None:
         raise failure
     return clients[chosen]
+
+
+def weak_settings(client: Client) -> Iterator[str]:
+    """By which of their settings the servers may lose what they acknowledged, and why. Raises FAILURES."""
+    cluster = () if isinstance(client, redis.Redis) else client.get_primaries()  # type: ignore[no-untyped-call]
+    for server in [node.redis_connection for node in cluster] or [client]:
+        for name, (strong, why) in _WEAK.items():
+            try:
+                value = server.config_get(name).get(name)
+            except ResponseError:
+                yield f"it does not tell its {name}, since CONFIG GET is refused"
+            else:
+                if value != strong:
+                    yield f"{name} is {value}: {why}"
 
 
 def seen_by(client: Client) -> tuple[tuple[str, int], ...]:

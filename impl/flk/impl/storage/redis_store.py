@@ -29,7 +29,7 @@ from redis.exceptions import ResponseError
 
 from flk.impl.storage.address import Address
 from flk.impl.storage.redis_scripts import EMPTIED, EXCHANGE, FORGET, INSERT, LOST, MARK, NOTE, RAISE, REPLACE
-from flk.impl.storage.redis_servers import FAILURES, Client, connect, seen_by, unfollowed
+from flk.impl.storage.redis_servers import FAILURES, Client, connect, seen_by, unfollowed, weak_settings
 from flk.impl.storage.redis_term import CLOSED, GONE, guarded, level, standing, term_key
 from flk.impl.storage.rotten import Left, value_of
 from flk.impl.storage.rows import (
@@ -77,11 +77,6 @@ _encode = msgspec.json.Encoder().encode
 _entry = msgspec.json.Decoder(tuple[int, str, str, str, int]).decode
 _mark = msgspec.json.Decoder(tuple[str, int]).decode
 _record = msgspec.json.Decoder(tuple[str, str, str, str, int]).decode
-_WEAK = {
-    "appendonly": ("yes", "it keeps its entries in memory alone"),
-    "appendfsync": ("always", "it acknowledges before it synchronises"),
-    "maxmemory-policy": ("noeviction", "it forgets entries when memory runs short"),
-}
 _REPLICAS = "a replica that takes over for a master may lack what that acknowledged"
 
 
@@ -514,24 +509,13 @@ class RedisStore(SharedStore):
     def _weaknesses(self) -> Iterator[str]:
         client = self._connected()
         if isinstance(client, redis.Redis):
-            servers = [client]
             if client.info("cluster").get("cluster_enabled"):
                 raise UnusableInput(f"{self}: a node of a Redis Cluster; fix: begin the URL with redis+cluster://")
             if len(self._address.each) > 1 or client.info("replication")["connected_slaves"]:
                 yield _REPLICAS
-        else:
-            servers = [node.redis_connection for node in client.get_primaries()]  # type: ignore[no-untyped-call]
-            if client.get_replicas():  # type: ignore[no-untyped-call]
-                yield _REPLICAS
-        for server in servers:
-            for name, (strong, why) in _WEAK.items():
-                try:
-                    value = server.config_get(name).get(name)
-                except ResponseError:
-                    yield f"it does not tell its {name}, since CONFIG GET is refused"
-                else:
-                    if value != strong:
-                        yield f"{name} is {value}: {why}"
+        elif client.get_replicas():  # type: ignore[no-untyped-call]
+            yield _REPLICAS
+        yield from weak_settings(client)
 
     def _found(self) -> Place:
         """Which store is there; a new one if none is, or one that was begun and is not whole yet."""

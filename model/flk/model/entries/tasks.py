@@ -4,6 +4,7 @@ The queue is a part of the store. The store that inserts an entry first puts its
 crash can come between the two nowhere: what recovery inserts anew has its task, and what was inserted before has it already.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,16 +15,64 @@ from flk.spec.constants import CONSTANTS
 
 
 class TaskKind(StrEnum):
-    """What is to be done about an entry: write it, enriched, to the archive that cannot be altered."""
+    """What is to be done about an entry, or about leaves of an audit log (AUD-8)."""
 
     ENRICH = "enrich"
+    """Write it, with what follows from it, to the archive that cannot be altered."""
+    ATTEST = "attest"
+    """Sign that it is in the log, with the proof."""
+    ANCHOR = "anchor"
+    """Have others say when the log had so many leaves."""
+    REPORT = "report"
+    """Count the outcomes of a day."""
+    CLEAN_UP = "clean-up"
+    """Remove what was written about leaves that are older than it is kept."""
+
+
+class Span(NamedTuple):
+    """Leaves of an audit log, from number `begin` to before `end`."""
+
+    log: str
+    begin: int
+    end: int
 
 
 class Task(NamedTuple):
-    """One piece of work. Kind and key are its identity: whoever does it again has no further effect (AUD-2)."""
+    """One piece of work. Kind and key are its identity: whoever does it again has no further effect (AUD-2).
+
+    >>> task = Task(TaskKind.REPORT, Span("example.com/log", 0, 256))
+    >>> task.id
+    'example.com/log/report/0-256'
+    >>> Task.parse(task.id) == task
+    True
+    """
 
     kind: TaskKind
-    key: Key
+    key: Key | Span
+
+    @property
+    def id(self) -> str:
+        """The name that no other task has, as `parse` reads it of a task about leaves."""
+        whose, what = self.place
+        return f"{whose}/{self.kind}/{what}"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Whose it is, and what of theirs: a tenant and the id of a record, or a log and numbers of leaves."""
+        if isinstance(self.key, Span):
+            return self.key.log, f"{self.key.begin}-{self.key.end}"
+        return self.key.tenant, self.key.pcs_id
+
+    @classmethod
+    def parse(cls, text: str) -> "Task":
+        """The task about leaves of that id. Raises ValueError for what is none."""
+        found = _ID.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no id of a task; it is like example.com/log/enrich/17-18")
+        return cls(TaskKind(found["kind"]), Span(found["log"], int(found["begin"]), int(found["end"])))
+
+
+_ID = re.compile(rf"(?P<log>[^\s+]+)/(?P<kind>{'|'.join(TaskKind)})/(?P<begin>[0-9]{{1,15}})-(?P<end>[0-9]{{1,15}})")
 
 
 class Lease(NamedTuple):

@@ -76,7 +76,7 @@ class AuditRules:
             run = self._runs[event.worker] = WorkerRun(event.run, self._layout.attempts)
         fault = run.fault(event) or fault
         self._acted[event.region] = self._now()
-        about = "a task" if task is None else f"the task {task.kind} of {task.key.tenant}/{task.key.pcs_id[:12]}"
+        about = "a task" if task is None else _told(task)
         self._checks.require(
             Invariant.TASK_STEPS, not fault, event.region, type(event.effect).__name__, lambda: f"{about} {fault}"
         )
@@ -125,8 +125,13 @@ class AuditRules:
             holds,
             region,
             event,
-            lambda: f"the task {task.kind} of {task.key.tenant}/{task.key.pcs_id[:12]} {what}",
+            lambda: f"{_told(task)} {what}",
         )
+
+
+def _told(task: Task) -> str:
+    whose, what = task.place
+    return f"the task {task.kind} of {whose}/{what[:12]}"
 
 
 def _life(run: str) -> str:

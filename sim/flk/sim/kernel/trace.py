@@ -136,7 +136,8 @@ def _region(effect: Any) -> str:
 
 
 def _task(task: Task) -> str:
-    return f"{task.kind} {task.key.tenant}/{task.key.pcs_id[:12]}"
+    whose, what = task.place
+    return f"{task.kind} {whose}/{what[:12]}"
 
 
 _ABOUT: dict[type[Effect[object]], Callable[[Any], str]] = {

@@ -193,5 +193,4 @@ def _runtime(region: Region) -> MemoryNode:
 
 
 def _named(effect: Attempt) -> str:
-    task = effect.task
-    return f"{task.kind} {task.key.tenant}/{task.key.pcs_id}.{effect.number}"
+    return f"{effect.task.kind} {'/'.join(effect.task.place)}.{effect.number}"

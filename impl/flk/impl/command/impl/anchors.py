@@ -43,27 +43,14 @@ def anchor(
     A time-stamp is verified before it is kept. A checkpoint that has the anchor already is left. For a timer. Exit codes as those
     of `verify`; 2 also while nobody answers.
     """
-    from flk.spec.errors import UnusableInput, needs
+    from flk.spec.errors import needs
 
-    if by == "rfc3161" and ca is None:
-        raise UnusableInput("--ca: a time-stamp is worth what its authority is; name the PEM file of the root")
-    if not name.replace("-", "").isalnum():
-        raise UnusableInput(f"--name: {name!r} is to be a file's name; use letters, digits and dashes")
     with needs("anchors", "anchors"):
         from flk.impl.data import anchoring
+    asked = anchoring.Asked.of(by, endpoint, name, ca)
     with opened(url, key) as (log, _), _told():
         checkpoint, note = log.checkpoint()
-        objects = _objects(to or url)
-        kept = anchoring.place(checkpoint.size, name + (anchoring.STAMP if by == "rfc3161" else anchoring.PROOF))
-        if objects.get(kept) is None:
-            there = anchoring.place(checkpoint.size, "checkpoint")
-            if not objects.put(there, note):
-                note = objects.get(there) or note
-            if by == "rfc3161":
-                content = anchoring.stamp(note, endpoint, anchoring.roots_in(ca))  # type: ignore[arg-type]  # named
-            else:
-                content = anchoring.submit(note, endpoint)
-            objects.put(kept, content)
+        kept = anchoring.anchor(_objects(to or url), checkpoint.size, note, asked)
     if json:
         typer.echo(msgspec.json.encode({"origin": checkpoint.origin, "size": checkpoint.size, "anchor": kept}))
         return
