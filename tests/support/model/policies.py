@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec import UNSET
 
-from flk.model.policies.document import DEFAULT, LIMITS, TOL_COH, Policy
+from flk.model.policies.document import DEFAULT, LIMITS, TOL_COH, Policy, VrfMode
 from flk.model.policies.signing import signed_policy
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey
 from flk.spec.constants import CONSTANTS
@@ -58,5 +59,6 @@ def policies(draw: st.DrawFn) -> Policy:
         name=draw(text),
         description=draw(text),
         created_at=draw(st.sampled_from(["", "2026-01-01T00:00:00Z"])),
+        vrf_mode=draw(st.sampled_from([UNSET, VrfMode.SHADOW, VrfMode.ENFORCED])),
         flags=draw(st.dictionaries(st.sampled_from(LIMITS.flags), st.just(value=False))),
     )
