@@ -301,8 +301,8 @@ def _check(entry: KeyEntry, before: tuple[KeyEntry, ...]) -> None:
         raise WrongField("use", f"is vrf, which needs an ed25519 key, not one of {entry.algorithm}")
     if entry.ends <= entry.begins:
         raise WrongField("not_after", "is not after not_before; the key would never be live")
-    verifier = entry.verifier()
-    if entry.use is Use.VRF and not is_valid_key(verifier.material):
+    entry.verifier()
+    if entry.use is Use.VRF and not is_valid_key(LiveKey(entry.verifier()).material):
         raise WrongField("public_base64", "is no point, or one of small order, under which proofs show nothing")
 
 
