@@ -184,9 +184,7 @@ def test_every_runtime_judges_by_the_policy_that_its_log_states() -> None:
 SHADOWING, ASKING = (
     signed(version=version, vrf_mode=mode) for version, mode in (("2.1.0", VrfMode.SHADOW), ("2.2.0", VrfMode.ENFORCED))
 )
-DRAWING = Keyring(
-    {"default": [KEY]}, policy_keys=POLICY_KEYS, vrf_keys={"default": [Ed25519PublicKey(VRF_KEY.public)]}
-)
+DRAWING = Keyring({"default": [KEY]}, policy_keys=POLICY_KEYS, vrf_keys={"default": [Ed25519PublicKey(VRF_KEY.public)]})
 PROVEN = tuple(
     submission(record)
     for epoch in range(3)

@@ -48,7 +48,9 @@ class Node:
             wall = Fraction(self.clock >> COUNTER, 1000)
             authenticate(record, record["sig"], tenant, wall, self.keys, self.profiles)
             if self.vrf_mode == "enforced":
-                require_drawn(record, [b64decode(key["key"]) for key in self.vrf_keys.get(tenant, ()) if is_live(key, wall)])
+                require_drawn(
+                    record, [b64decode(key["key"]) for key in self.vrf_keys.get(tenant, ()) if is_live(key, wall)]
+                )
         except Broken as broken:
             return _refused(401, broken)
         return self._claim(tenant, record)

@@ -111,7 +111,9 @@ def mutants(draw: st.DrawFn) -> dict[str, Any]:
         case "leave out":
             del place[key]
         case "add" if isinstance(place, dict):
-            place[draw(st.sampled_from(["extra", "Sig", "1025", "vrf_proof"]))] = deepcopy(draw(st.sampled_from(VALUES)))
+            place[draw(st.sampled_from(["extra", "Sig", "1025", "vrf_proof"]))] = deepcopy(
+                draw(st.sampled_from(VALUES))
+            )
     return record
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.conformance.asking_server import LOG, LOG_SIGNER
 from tests.support.conformance.memory_server import OPERATOR, SIGNERS, TOKENS, Node, serving
 from tests.support.impl.operated import operated
 
@@ -16,7 +17,7 @@ from flk.conformance.server.client import Client
 from flk.conformance.server.examine import server_checks, tried
 from flk.conformance.server.reference import ReferenceNode, Told
 from flk.conformance.server.reference_audit import EARLIER, ReferenceAudit
-from flk.conformance.server.target import AuditLog, Server
+from flk.conformance.server.target import Server
 from flk.model.entries.entry import Key
 from flk.model.flow.submission import Submission
 from flk.model.programs.show import Shown
@@ -38,15 +39,13 @@ CHECKS = (
     audit.audit_leaves_are_for_who_may_read_them,
 )
 NAMES = tuple(check.name for check in CHECKS)
-SIGNER = Signer.parse(private_text("example.com/audit", bytes(32)))
 OTHER = Signer.parse(private_text("example.com/audit", b"another " * 4))
-LOG = AuditLog(SIGNER.verifier, 0.2)
 
 
 def asked(check: Check, make: Callable[[Node, Signer, str], ReferenceAudit]) -> tuple[CaseStatus, str]:
     """How a check of a node with this log ends."""
     node = Node()
-    node.audit = make(node, SIGNER, OPERATOR)
+    node.audit = make(node, LOG_SIGNER, OPERATOR)
     with serving(node) as url:
         result = tried(check, Server(Client(url, 10), SIGNERS, 5, tokens=TOKENS, audit=LOG))
     return result.status, result.detail
@@ -153,7 +152,9 @@ class ProvesAnotherLeaf(ReferenceAudit):
     """The proof is right, and the leaf that is shown is not the one it is of."""
 
     def proven(self, place: int) -> Shown:
-        return Shown(place, self.leaves[place].decode(), [each.hex() for each in inclusion_proof(self.leaves, place - 1)])
+        return Shown(
+            place, self.leaves[place].decode(), [each.hex() for each in inclusion_proof(self.leaves, place - 1)]
+        )
 
 
 class ShowsAnUnsignedCheckpoint(ReferenceAudit):
@@ -238,7 +239,9 @@ class ProvesToOtherTenants(ReferenceAudit):
     """An id is an id."""
 
     def about(self, key: Key) -> list[int]:
-        return [place for tenant in SIGNERS for place in super(ProvesToOtherTenants, self).about(Key(tenant, key.pcs_id))]
+        return [
+            place for tenant in SIGNERS for place in super(ProvesToOtherTenants, self).about(Key(tenant, key.pcs_id))
+        ]
 
 
 DEFECTS: dict[type[ReferenceAudit], Check] = {

@@ -2,67 +2,36 @@
 
 import json
 from functools import partial
-from typing import ClassVar
 
 import pytest
+from tests.support.conformance.asking_server import DRAWING, KEY, SIGNER, TENANT, Asking
 from tests.support.conformance.memory_server import LIVE, SIGNERS, Node, serving
-from tests.support.model.policies import POLICY_KEYS, signed
+from tests.support.model.policies import POLICY_KEYS
 
 from flk.conformance.reports.report import CaseStatus
 from flk.conformance.server import drawing
 from flk.conformance.server.check import Check
 from flk.conformance.server.client import Client
 from flk.conformance.server.examine import tried
-from flk.conformance.server.target import Drawing, Server
+from flk.conformance.server.target import Server
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import UNSTATED, Stated
-from flk.model.log.hlc import ZERO, Timestamp
+from flk.model.log.hlc import Timestamp
 from flk.model.policies.document import VrfMode
-from flk.model.policies.ruling import Ruling, encoded
 from flk.model.programs.examine import examine
 from flk.model.programs.ingest import ingest
-from flk.model.record.drawing import VrfPrivateKey
-from flk.model.record.signing import Ed25519PublicKey, HmacKey, Keyring
+from flk.model.record.signing import Ed25519PublicKey, Keyring
 from flk.model.runtime import run
 
-TENANT, KEY = "drawing", VrfPrivateKey(b"a tenant's " * 2 + b"own key...")
-SIGNER = HmacKey(b"a secret of the tenant")
 CHECKS = (drawing.proofs_are_read, drawing.proofs_are_enforced)
-
-
-class Asking(Node):
-    """Asks one tenant for proofs."""
-
-    mode: ClassVar[VrfMode] = VrfMode.ENFORCED
-    accepted = Keyring(
-        {**LIVE, TENANT: [SIGNER]},
-        policy_keys=POLICY_KEYS,
-        vrf_keys={TENANT: [Ed25519PublicKey(KEY.public)]},
-    )
-
-    def submit(self, submission: Submission) -> Response:
-        with self.lock:
-            self.body = submission.body
-            return run(ingest(self.arrived(submission), "eu", self.claimed), self.perform)
-
-    def arrived(self, submission: Submission) -> Submission:
-        """The submission as it is logged."""
-        return submission
-
-    def claimed(
-        self, submission: Submission, timestamp: Timestamp, region: str, _: Stated = UNSTATED, /
-    ) -> Claim:
-        """What is concluded from it."""
-        policy = signed(version="1.1.0", vrf_mode=self.mode)
-        stated = Stated(ZERO, encoded(Ruling((policy,), "1.1.0"))) if submission.tenant == TENANT else UNSTATED
-        return examine(self.accepted, submission, timestamp, region, stated)
+NAMES = tuple(check.name for check in CHECKS)
 
 
 def asked(check: Check, node: Node) -> tuple[CaseStatus, str]:
     """How a check of a node ends."""
     with serving(node) as url:
-        result = tried(check, Server(Client(url, 10), SIGNERS, 5, drawing=Drawing(TENANT, SIGNER, KEY)))
+        result = tried(check, Server(Client(url, 10), SIGNERS, 5, drawing=DRAWING))
     return result.status, result.detail
 
 

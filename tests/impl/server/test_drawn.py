@@ -66,7 +66,10 @@ def test_proofs_are_counted_in_shadow_and_asked_for_when_enforced(tmp_path: Path
         at = ("--node", node.admin_url, "--token-file", tmp_path / "token")
         honest = records_of(tmp_path, own, "--vrf-key", own)
         assert all(isinstance(decode(sent.body), DrawnPcs) for sent in honest)
-        plain, wrong = [submission(pcs(epoch=n)) for n in range(3)], [submission(drawn(pcs(epoch=9 + n))) for n in range(3)]
+        plain, wrong = (
+            [submission(pcs(epoch=n)) for n in range(3)],
+            [submission(drawn(pcs(epoch=9 + n))) for n in range(3)],
+        )
 
         def send(number: int) -> list[int]:
             return [node.public.submit(several[number]).status for several in (honest, plain, wrong)]

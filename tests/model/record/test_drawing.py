@@ -81,7 +81,7 @@ def test_delivery_gives_no_other_draw(record: Pcs, other: Pcs) -> None:
 
 
 def test_a_record_is_summarised_with_the_seed_that_its_key_draws() -> None:
-    """The directions are those of the seed drawn, and the record says so; with a number it is the record that it always was."""
+    """The directions are those of the seed drawn, and the record says so; with a number it is what it always was."""
     where = {"shard_id": "s1", "epoch": 1, "sent_at": "2026-01-01T00:00:00Z"}
     made = summarise(POINTS, b"raw", seed=VRF_KEY, **where)
     assert isinstance(made, DrawnPcs)
@@ -94,7 +94,7 @@ def test_a_record_is_summarised_with_the_seed_that_its_key_draws() -> None:
 
 
 def test_profile_judged_covers_seed_and_proof_and_so_does_the_digest() -> None:
-    """Neither can be changed or taken away without the key, whoever saw the record; a record without a proof has the bytes it had."""
+    """Neither can be changed or taken away without the key, whoever saw the record; one without a proof has the bytes it had."""
     made = with_signature(drawn(pcs()), KEY)
     base = canonical_bytes(pcs(), JUDGED)
     added = f',"seed":{made.seed},"vrf_proof":"{made.vrf_proof}"}}'.encode()
@@ -199,5 +199,7 @@ def test_a_signature_comes_first() -> None:
     """Whom no key vouches for is told so, not what is wrong with the proof: nothing is worked out for strangers."""
     forged = msgspec.structs.replace(drawn(pcs()), seed=1, sig=sign(KEY, pcs(epoch=9)))
     with pytest.raises(Unauthenticated) as refused:
-        partial(examine, ring(VRF_KEY.public))(Submission("default", encode(forged)), NOW, "eu", under(VrfMode.ENFORCED))
+        partial(examine, ring(VRF_KEY.public))(
+            Submission("default", encode(forged)), NOW, "eu", under(VrfMode.ENFORCED)
+        )
     assert refused.value.requirement == "SIGN-6"

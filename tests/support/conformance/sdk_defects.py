@@ -37,8 +37,8 @@ from flk.model.entries.entry import Outcome
 from flk.model.log.hlc import at, text
 from flk.model.record.canonical import Profile, canonical_bytes, fixed9, round9
 from flk.model.record.signing import Algorithm
-from flk.model.vrf.ecvrf import output_of
 from flk.model.refusal import Malformed, Unauthenticated
+from flk.model.vrf.ecvrf import output_of
 from flk.spec.constants import CONSTANTS
 
 DEFECTS: dict[str, tuple[str, Operation, str]] = {}

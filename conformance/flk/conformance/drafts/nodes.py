@@ -319,9 +319,7 @@ def _with_sig(record: Fields, secret: bytes) -> str:
     return body_of({**record, "sig": sign(HmacKey(secret), msgspec.convert(record, kind), Profile.JUDGED)}).decode()
 
 
-def _asked(
-    slug: str, comment: str, requirement: str, mode: VrfMode, *bodies: str, keys: Keys = DRAWING_KEYS
-) -> Draft:
+def _asked(slug: str, comment: str, requirement: str, mode: VrfMode, *bodies: str, keys: Keys = DRAWING_KEYS) -> Draft:
     arrivals = tuple(Arrival(NOW + number, "default", each) for number, each in enumerate(bodies))
     question = NodeInput("eu", KEYS, JUDGED, arrivals, keys, mode)
     return Draft(slug, comment, question, (requirement,), ("judged", VRF))

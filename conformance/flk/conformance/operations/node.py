@@ -36,7 +36,7 @@ class NodeInput(Form, frozen=True):
     keys: Keys
     profiles: tuple[Profile, ...]
     arrivals: tuple[Arrival, ...]
-    vrf_keys: Keys = {}
+    vrf_keys: Keys = msgspec.field(default_factory=dict)
     vrf_mode: VrfMode = VrfMode.OFF
 
 

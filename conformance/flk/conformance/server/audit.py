@@ -57,7 +57,7 @@ def audit_checkpoint_is_signed(server: Server) -> None:
 
 @check("TLOG-3", "TLOG-11")
 def audit_tiles_are_what_was_signed(server: Server) -> None:
-    """Tiles of hashes come to the root that was signed, each hash of a tile is the root of the one below, and caches may keep them."""
+    """Tiles of hashes come to the root that was signed, each has the roots of those below it, and caches may keep them."""
     signed = _latest(server)
     if not signed.size:
         signed = _later(server, signed)
@@ -70,7 +70,7 @@ def audit_tiles_are_what_was_signed(server: Server) -> None:
 
 @check("TLOG-6", "TLOG-4", "TLOG-11")
 def audit_outcomes_become_leaves(server: Server) -> None:
-    """A record that was acknowledged is a leaf of the log within the time given, with id and digest, and a proof under a signed root."""
+    """A record that was acknowledged is a leaf within the time given, with its id and digest, and a proof under a signed root."""
     _latest(server)
     for tenant in server.tenants[: 1 + server.has_token(server.tenants[-1])]:
         token = server.token(tenant)
@@ -80,14 +80,16 @@ def audit_outcomes_become_leaves(server: Server) -> None:
         found = _proven(server, str(record["pcs_id"]), token)
         told = reply.json()
         leaves = [_leaf(server, found, number) for number in range(len(found.leaves))]
-        wanted = {"kind": "outcome", "tenant": tenant} | {name: told[name] for name in ("pcs_id", "digest", "timestamp")}
+        wanted = {"kind": "outcome", "tenant": tenant} | {
+            name: told[name] for name in ("pcs_id", "digest", "timestamp")
+        }
         if not any(wanted.items() <= leaf.items() for leaf in leaves):
             raise Failed(f"of the record of {tenant} the log has no leaf with {wanted}: {leaves}")
 
 
 @check("TLOG-5", "TLOG-11")
 def audit_log_only_grows(server: Server) -> None:
-    """Each checkpoint that follows one has a tree that begins as that one's did, by a proof from the tiles, while records come in."""
+    """Each later checkpoint has a tree that begins as the earlier one's did, by a proof from the tiles, while records come in."""
     seen = [_latest(server)]
     for _ in range(2):
         seen.append(_later(server, seen[-1]))

@@ -26,7 +26,9 @@ def proofs_are_read(server: Server) -> None:
         other = server.signed({**record, **changes})
         refused = server.submit(other)
         if refused.status != 409:
-            expect_refusal(refused, 409, "DUP-3", f"a record of {tenant} under a stored id, with another {[*changes][0]}")
+            expect_refusal(
+                refused, 409, "DUP-3", f"a record of {tenant} under a stored id, with another {next(iter(changes))}"
+            )
     for slug, text in respelt(str(record["vrf_proof"])).items():
         whole = drawn(server.record(), OWN)
         broken = {**server.signed(whole), "vrf_proof": text}

@@ -67,7 +67,7 @@ class ReferenceAudit:
     def tile(self, name: str, authorization: str) -> Told:
         """The tile of that name, hashes or leaves."""
         found = _TILE.fullmatch(name)
-        if found is None or found[3] and int(found[3]) >= WIDTH:
+        if found is None or (found[3] and int(found[3]) >= WIDTH):
             return Told(404, NO_PATH)
         number = int(found[2].replace("x", "").replace("/", ""))
         tile = Tile(-1 if found[1] == "entries" else int(found[1]), number, int(found[3] or WIDTH))

@@ -53,9 +53,9 @@ def require_drawn(record: Pcs, keys: Iterable[bytes]) -> None:
     if not isinstance(record, DrawnPcs):
         detail = f"the policy in force asks for records of version {LIMITS.drawn_version}, with a vrf_proof"
         raise Unauthenticated("VRF-6", detail, field="vrf_proof")
-    shown = {
-        drawn_seed(key, record.vrf_proof, record.merkle_root, record.epoch, record.shard_id) for key in keys
-    } - {None}
+    shown = {drawn_seed(key, record.vrf_proof, record.merkle_root, record.epoch, record.shard_id) for key in keys} - {
+        None
+    }
     if not shown:
         raise Unauthenticated("VRF-2", "no live VRF key of this tenant made this proof", field="vrf_proof")
     if record.seed not in shown:

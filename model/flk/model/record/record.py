@@ -46,7 +46,8 @@ NO_FAULT = Fault(outbox_seq=0, degraded=False, fallbacks=(), clock_skew_ms=0)
 
 
 class Pcs(Signed, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One Proof-of-Computation Summary, all nineteen fields (`DrawnPcs` has one more). Built directly it is unchecked; `decode` yields only valid ones.
+    """One Proof-of-Computation Summary, all nineteen fields (`DrawnPcs` has one more). Built directly it is unchecked;
+    `decode` yields only valid ones.
 
     `scales` and `N_j` are the cells counted at each scale, `D_hat`, `coh_star` (with its direction `v_star`) and `r` the signals,
     `regime` and `budget` follow from them, `ft` says how the agent fared. Frozen; `msgspec.structs.replace` gives another.
@@ -83,7 +84,7 @@ class Pcs(Signed, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class DrawnPcs(Pcs, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A summary with a twentieth field: the proof that its seed came of a verifiable random function (VRF-4). Its version says so."""
+    """A summary with a twentieth field: the proof that a verifiable random function drew its seed (VRF-4)."""
 
     vrf_proof: str
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flk.model.record.canonical import Profile, round9
+from flk.model.record.drawing import Draw, VrfPrivateKey
 from flk.model.record.identity import pcs_id
 from flk.model.record.merkle import chunks, merkle_root
-from flk.model.record.drawing import Draw, VrfPrivateKey
 from flk.model.record.record import LIMITS, NO_FAULT, DrawnPcs, Fault, Pcs, decode, encode
 from flk.model.record.signals import budget, compressibility, d_hat, regime
 from flk.model.record.signing import Signer, sign

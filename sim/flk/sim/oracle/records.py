@@ -114,7 +114,9 @@ def judged(record: Record) -> bytes:
     scales = record["scales"]
     drawn = f',"seed":{record["seed"]},"vrf_proof":"{record["vrf_proof"]}"' if "vrf_proof" in record else ""
     counts = ",".join(f'"{scale}":{record["N_j"][str(scale)]}' for scale in scales)
-    return f'{{"N_j":{{{counts}}},"regime":"{record["regime"]}","scales":[{",".join(map(str, scales))}]{drawn}}}'.encode()
+    return (
+        f'{{"N_j":{{{counts}}},"regime":"{record["regime"]}","scales":[{",".join(map(str, scales))}]{drawn}}}'.encode()
+    )
 
 
 def slope(scales: list[int], counts: list[int]) -> float:

@@ -156,14 +156,18 @@ def server(
     ] = "",
     audit_key: Annotated[
         str,
-        typer.Option(help="The key of its audit log, if it has one: what checkpoints are signed with.", metavar="NAME+ID+KEY"),
+        typer.Option(
+            help="The key of its audit log, if it has one: what checkpoints are signed with.", metavar="NAME+ID+KEY"
+        ),
     ] = "",
     audit_within: Annotated[
         float, typer.Option(min=0, help="Seconds in which an acknowledged record must be a leaf of the audit log.")
     ] = 60.0,
     vrf: Annotated[
         str,
-        typer.Option(help="A tenant whose policy enforces proofs of seeds, with a VRF key in the key file.", metavar="TENANT"),
+        typer.Option(
+            help="A tenant whose policy enforces proofs of seeds, with a VRF key in the key file.", metavar="TENANT"
+        ),
     ] = "",
     restart: Annotated[
         str,

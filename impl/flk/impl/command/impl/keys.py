@@ -15,6 +15,7 @@ app.add_typer(keys)
 
 @keys.command()
 def new(
+    *,
     key_id: Annotated[str, typer.Option("--id", help="The key's name within its tenant, such as 2026-a.")],
     tenant: Annotated[str, typer.Option(help="The tenant whose records it signs.")] = CONSTANTS.node.default_tenant,
     algorithm: Annotated[
