@@ -1,5 +1,6 @@
 """Records whose seed is drawn, from an agent to a node that serves, in each mode of its policy (VRF-4 to VRF-6)."""
 
+import json
 import re
 from pathlib import Path
 
@@ -87,6 +88,16 @@ def test_proofs_are_counted_in_shadow_and_asked_for_when_enforced(tmp_path: Path
         assert node.public.submit(plain[1]).status == 401
         assert doubts(node.ask("/metrics").body.decode()) == {"VRF-6": 1.0, "VRF-2": 1.0}
         assert 'flk_refusals_total{requirement="VRF-6",status="401"} 2.0' in node.ask("/metrics").body.decode()
+        enforced, off = tmp_path / "policy-1.2.0.json", tmp_path / "off.json"
+        off.write_text(flk("policy", "new"))
+        told = CliRunner().invoke(policy.commands, ["diff", str(off), str(enforced), "--json"])
+        assert json.loads(told.stdout)["vrf_mode"] == ["off", "enforced"]
+        words = ["plan", str(enforced), str(tmp_path / "data"), "--keys", str(own), "--json"]
+        planned = json.loads(CliRunner().invoke(policy.commands, words).stdout)
+        assert {reason: count for reason, count in planned["by_reason"].items() if "VRF" in reason} == {
+            "ok -> VRF-6": 2,
+            "ok -> VRF-2": 2,
+        }
 
 
 @pytest.mark.parametrize("options", [["--seed", "7"], []])

@@ -80,8 +80,8 @@ def check_server(
     `signing_profile` is what signatures cover, `headers` go with each request. `nodes` are URLs of further nodes of the same
     region, which must answer as one. `admin` is the URL of the operators' address, and a token of theirs; `audit` the key of the
     server's audit log, as text, and in how many seconds an outcome is to be a leaf of it; `vrf` a tenant whose policy enforces
-    proofs of seeds, with the key that signs for it and the one that draws. `thorough` asks ten times as much where size matters. `seed` makes
-    the records of an earlier run again. An answer may take `deadline` seconds.
+    proofs of seeds, with the key that signs for it and the one that draws. `thorough` asks ten times as much where size matters.
+    `seed` makes the records of an earlier run again. An answer may take `deadline` seconds.
     `progress`: whether there is a bar; None: in a terminal or a notebook.
 
     First a plain record of each tenant must be taken: if not, that is the report. Raises UnusableInput for a URL that is none, if

@@ -34,8 +34,8 @@ def record(
     `columns` are the coordinates, by default all that hold numbers; each is scaled to its extent. `shard` and `epoch` tell the
     record from others of the same data, `seed` draws the directions of `coh_star` (42 if nobody chooses; a `VrfPrivateKey` draws a
     seed, and the record proves it), `sent_at` is now in RFC 3339 by default. Raises UnusableInput, which names the row, the
-    column and the fix, for a cell that is no finite number; MissingExtra without NumPy and PyArrow (`pip install 'flk-
-    lab[frames]'`).
+    column and the fix, for a cell that is no finite number; MissingExtra without NumPy and PyArrow
+    (`pip install 'flk-lab[frames]'`).
 
     >>> import polars
     >>> walk = polars.DataFrame({"x": [0.1, 0.4, 0.9], "y": [0.2, 0.8, 0.3], "who": ["a", "b", "c"]})
