@@ -8,6 +8,7 @@ from typing import Any
 from . import clock, merkle, ring, segments, signals, vrf
 from .canonical import canonical, content_digest
 from .coherence import coherence
+from .ed25519 import public_key
 from .identity import pcs_id
 from .judgement import judge
 from .node import Node
@@ -95,7 +96,7 @@ def _node(given: Given) -> object:
 def _prove(given: Given) -> object:
     secret, message = unpacked(given["secret"]), unpacked(given["message"])
     proof = vrf.prove(secret, message)
-    return {"proof": packed(proof), "output": _packed_or_none(vrf.verify(vrf.public_key(secret), message, proof))}
+    return {"proof": packed(proof), "output": _packed_or_none(vrf.verify(public_key(secret), message, proof))}
 
 
 def _packed_or_none(data: bytes | None) -> str | None:

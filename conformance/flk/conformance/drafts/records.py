@@ -83,7 +83,8 @@ def _with_proofs() -> Iterator[Draft]:
         body = _drawn(whole | {"vrf_proof": text})
         comment = "a proof is the one standard base64 text of 80 bytes"
         yield Draft(f"drawn/{slug}", comment, body, ("REC-11",), (VRF,), ("REC-11", "vrf_proof"))
-    for slug, value in {"null": None, "number": 7, "list": []}.items():
+    no_texts: dict[str, object] = {"null": None, "number": 7, "list": []}
+    for slug, value in no_texts.items():
         body = _drawn(whole | {"vrf_proof": value})
         yield Draft(f"drawn/{slug}", "a proof is a text", body, ("REC-11",), (VRF,), ("REC-11", "vrf_proof"))
     for slug, version in {"earlier": LIMITS.version, "spaced": " 0.2", "longer": "0.20"}.items():

@@ -23,7 +23,7 @@ from flk.model.refusal import Refused
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """A record whose outcome would be another: whose it is, when it was logged, what regime it claims, and both outcomes; or by which
+    """A record whose outcome would be another: whose it is, when it was logged, what regime it claims, both outcomes; or by which
     requirement it would be refused (VRF-6).
     """
 

@@ -68,7 +68,7 @@ def facts_of(signer: Signer, keys: LiveKeys, tenancy: Tenancy | None) -> list[Fa
 
 
 def _key(signer: Signer, entry: KeyEntry) -> dict[str, Value]:
-    """A key: public, or a fingerprint by which a secret is known that is another, and which only who has the log's key can make; and
+    """A key: public, or a fingerprint by which a secret is known that is another, and which only who has the log's key makes; and
     what it is for, if that is not to sign records.
     """
     key = entry.verifier()

@@ -32,7 +32,7 @@ def new(
     from flk.impl.keys import Use, add_key, new_key
     from flk.model.record.signing import Algorithm
 
-    if vrf and algorithm == Algorithm.HMAC_SHA256:
+    if vrf and algorithm == "hmac-sha256":
         raise UnusableInput("--vrf --algorithm hmac-sha256: seeds are drawn with ed25519; leave --algorithm out")
     used = Algorithm.ED25519 if vrf else Algorithm(algorithm or Algorithm.HMAC_SHA256)
     made = new_key(tenant, key_id, used, Use.VRF if vrf else Use.RECORDS)
