@@ -236,6 +236,7 @@ def test_every_bound_is_that_of_the_constants() -> None:
         "merkle_root.pattern": LIMITS.merkle_root_pattern,
         "sig.maxLength": LIMITS.max_text,
         "vrf_proof.pattern": LIMITS.vrf_proof_pattern,
+        "dependentSchemas.vrf_proof.version.const": LIMITS.drawn_version,
         **span(0, LIMITS.max_epoch, "ft.outbox_seq"),
         "ft.fallbacks.items.maxLength": LIMITS.max_text,
         "ft.fallbacks.maxItems": LIMITS.max_fallbacks,
