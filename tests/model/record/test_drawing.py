@@ -14,10 +14,10 @@ from tests.support.model.strategies import VRF_KEY, change, digests, drawn, epoc
 from tests.support.model.world import KEY, World, pcs
 
 from flk.conformance.drafts.weak_points import MIXED, SMALL_ORDER
-from flk.model.entries.entry import content_digest
+from flk.model.entries.entry import Claim, content_digest
 from flk.model.flow.submission import Submission
-from flk.model.log.frames import Stated
-from flk.model.log.hlc import at
+from flk.model.log.frames import UNSTATED, Stated
+from flk.model.log.hlc import Timestamp, at
 from flk.model.policies.document import VrfMode
 from flk.model.policies.ruling import NO_RULING, Change, Kind, changed, encoded
 from flk.model.programs.examine import examine
@@ -80,15 +80,19 @@ def test_delivery_gives_no_other_draw(record: Pcs, other: Pcs) -> None:
     assert (drawn(varied).seed, drawn(varied).vrf_proof) == (drawn(record).seed, drawn(record).vrf_proof)
 
 
+def summary(seed: int | VrfPrivateKey) -> Pcs:
+    """The record of some points with that seed, or with one that the key draws."""
+    return summarise(POINTS, b"raw", shard_id="s1", epoch=1, seed=seed, sent_at="2026-01-01T00:00:00Z")
+
+
 def test_a_record_is_summarised_with_the_seed_that_its_key_draws() -> None:
     """The directions are those of the seed drawn, and the record says so; with a number it is what it always was."""
-    where = {"shard_id": "s1", "epoch": 1, "sent_at": "2026-01-01T00:00:00Z"}
-    made = summarise(POINTS, b"raw", seed=VRF_KEY, **where)
+    made = summary(VRF_KEY)
     assert isinstance(made, DrawnPcs)
     require_drawn(made, [VRF_KEY.public])
     assert made.version == LIMITS.drawn_version
     assert made.coh_star == round(coherence(POINTS, made.seed)[0], 9)
-    plain = summarise(POINTS, b"raw", seed=made.seed, **where)
+    plain = summary(made.seed)
     assert not isinstance(plain, DrawnPcs)
     assert canonical_bytes(plain, FIXED) == canonical_bytes(made, FIXED)
 
@@ -96,6 +100,7 @@ def test_a_record_is_summarised_with_the_seed_that_its_key_draws() -> None:
 def test_profile_judged_covers_seed_and_proof_and_so_does_the_digest() -> None:
     """Neither can be changed or taken away without the key, whoever saw the record; one without a proof has the bytes it had."""
     made = with_signature(drawn(pcs()), KEY)
+    assert isinstance(made, DrawnPcs)
     base = canonical_bytes(pcs(), JUDGED)
     added = f',"seed":{made.seed},"vrf_proof":"{made.vrf_proof}"}}'.encode()
     assert canonical_bytes(made, JUDGED) == base[:-1] + added
@@ -164,9 +169,10 @@ def test_no_forgery_is_taken_where_proofs_are_enforced(name: str) -> None:
 def test_a_key_that_shows_nothing_draws_nothing(name: str) -> None:
     """Under a key of small order, or one that is no tenant's, no record is drawn, whatever it holds."""
     weak = ring(SMALL_ORDER.get(name, MIXED))
-    for proof in ({}, {"vrf_proof": b64encode(SMALL_ORDER["order-1"] + bytes(48)).decode()}):
+    forged = b64encode(SMALL_ORDER["order-1"] + bytes(48)).decode()
+    for made in (drawn(pcs()), drawn(pcs(), vrf_proof=forged)):
         with pytest.raises(Unauthenticated):
-            examine(weak, sent(drawn(pcs(), **proof)), NOW, "eu", under(VrfMode.ENFORCED))
+            examine(weak, sent(made), NOW, "eu", under(VrfMode.ENFORCED))
 
 
 def test_a_key_counts_by_the_time_of_the_log() -> None:
@@ -184,12 +190,12 @@ def test_what_is_refused_is_not_remembered() -> None:
     world, stated = World("eu"), under(VrfMode.ENFORCED)
     keyring = ring(VRF_KEY.public)
 
-    def enforcing(submission: Submission, timestamp: object, region: str, _: object = None) -> object:
+    def enforcing(submission: Submission, timestamp: Timestamp, region: str, _: Stated = UNSTATED, /) -> Claim:
         return examine(keyring, submission, timestamp, region, stated)
 
     wrong = drawn(pcs(), vrf_proof=drawn(pcs(epoch=2)).vrf_proof)
     tried = (pcs(), wrong, drawn(pcs(), seed=7), drawn(pcs()), drawn(pcs(attempt=2)), pcs())
-    answers = [world.run("eu", ingest(sent(each), "eu", enforcing)) for each in tried]  # type: ignore[arg-type]
+    answers = [world.run("eu", ingest(sent(each), "eu", enforcing)) for each in tried]
     assert [each.status for each in answers] == [401, 401, 401, 200, 200, 401]
     assert [each.json()["requirement"] for each in answers[:3]] == ["VRF-6", "VRF-2", "VRF-5"]
     assert len(world.entries["eu"].entries) == 1

@@ -302,7 +302,7 @@ def _drawn() -> Iterator[Draft]:
     yield _asked("drawn/forged", comment, "ORD-3", VrfMode.ENFORCED, unsigned, first)
     comment = "a key that draws signs nothing, and one that signs draws nothing"
     yield _asked("drawn/no-key", comment, "VRF-5", VrfMode.ENFORCED, first, keys={})
-    ended = {"default": (LiveKeyForm(Algorithm.ED25519, DRAWING.public, 0.0, NOW + 0.5),)}
+    ended: Keys = {"default": (LiveKeyForm(Algorithm.ED25519, DRAWING.public, 0.0, NOW + 0.5),)}
     comment = "a key counts while it is live, by the time of the log"
     yield _asked("drawn/ended-key", comment, "VRF-5", VrfMode.ENFORCED, first, _proven(epoch=2), keys=ended)
 

@@ -77,7 +77,7 @@ def _key(signer: Signer, entry: KeyEntry) -> dict[str, Value]:
     else:
         assert isinstance(key, HmacKey), "there are two kinds of keys"
         told = digest(signer.key.sign(b"fingerprints of secrets"), key.material, "sha256")
-    use = {} if entry.use is Use.RECORDS else {"use": str(entry.use)}
+    use: dict[str, Value] = {} if entry.use is Use.RECORDS else {"use": str(entry.use)}
     return use | {
         "algorithm": str(entry.algorithm),
         "id": entry.id,
