@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.model.world import KEY, pcs
 
 from flk.impl.entry_files import readable_by_others
-from flk.impl.keys import load_keys, load_signer, new_key, read_keys
+from flk.impl.keys import Use, load_drawing_key, load_keys, load_signer, new_key, read_keys
 from flk.model.record.signing import Algorithm, Keyring, sign
 from flk.model.refusal import Unauthenticated
 from flk.spec.errors import UnusableInput
@@ -101,6 +101,9 @@ def test_a_server_needs_only_the_public_half() -> None:
         (ED25519, 4, "needs public_base64 or private_base64"),
         (ED25519 + 'public_base64 = "AAAA"\n', 5, "not as PEM"),
         (ED25519 + 'private_base64 = "AAAA"\n', 5, "not as PEM"),
+        (HMAC + 'use = "vrf"\n', 6, "needs an ed25519 key"),
+        (HMAC + 'use = "draws"\n', 6, "draws"),
+        (ED25519 + f'public_base64 = "{RAW}"\nuse = "vrf"\n', 5, "of small order"),
         (ED25519 + f'private_base64 = "{RAW}"\npublic_base64 = "{RAW}"\n', 6, "correct one of them"),
     ],
 )
@@ -137,3 +140,23 @@ def test_a_file_that_others_may_read_is_noticed() -> None:
     assert not readable_by_others(path)
     path.chmod(0o640)
     assert readable_by_others(path)
+
+
+def test_a_key_that_draws_signs_nothing() -> None:
+    """An agent neither signs with it nor draws with another; a server takes no signature of it, and knows while it is live."""
+    drawing = new_key("default", "draws", Algorithm.ED25519, Use.VRF)
+    signing = new_key("default", "signs", Algorithm.ED25519)
+    ended = drawing.replace('"draws"', '"ended"') + "not_after = 2026-01-01T00:00:00Z\n"
+    path = written(ended + signing + new_key("default", "draws", Algorithm.ED25519, Use.VRF))
+    key, ring = load_drawing_key(path, "default"), load_keys(path)
+    (entry,) = [entry for entry in read_keys(path) if entry.id == "draws"]
+    other = entry.signer()
+    assert other is not None
+    assert ring.vrf_keys("default", NEW_YEAR) == (key.public,)
+    assert len(ring.vrf_keys("default", JANUARY - 1)) == 2
+    assert not accepts(ring, sign(other, pcs()), NEW_YEAR)
+    assert accepts(ring, sign(load_signer(path, "default"), pcs()), NEW_YEAR)
+    with pytest.raises(UnusableInput, match="`flk keys new --vrf` makes one"):
+        load_drawing_key(written(signing), "default")
+    with pytest.raises(UnusableInput, match="no key here that can sign now"):
+        load_signer(written(drawing), "default")

@@ -9,24 +9,27 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.model.policies import LOOSE, POLICY_KEYS, STRICT
+from tests.support.model.policies import LOOSE, POLICY_KEYS, STRICT, signed
+from tests.support.model.strategies import VRF_KEY, drawn
 from tests.support.model.world import EXAMINE, KEY, KEYRING, STORY, World, pcs, submission
 
 from flk.impl.server.node import RealNode
 from flk.impl.server.runtime import Runtime
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk
+from flk.model.compiled.examiner import examining
 from flk.model.effects import INBOX, Program
 from flk.model.entries.entry import Entry, Key
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Response, Submission
+from flk.model.policies.document import VrfMode
 from flk.model.policies.ruling import ALL, Change, Kind
 from flk.model.programs.examine import Examine, Here, examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recall import recall
 from flk.model.programs.recover import recover
 from flk.model.programs.rule import rule
-from flk.model.record.signing import Keyring
+from flk.model.record.signing import Ed25519PublicKey, Keyring
 from flk.model.runtime import run as perform
 from flk.sim.kernel.programs import MODEL
 from flk.sim.scenarios.files import parse
@@ -176,3 +179,53 @@ def test_every_runtime_judges_by_the_policy_that_its_log_states() -> None:
     assert told(in_memory) == told(simulated) == told(real) == told(replayed)
     assert [response.body for response in replayed] == [response.body for response in real]
     assert kept(dict(run.entries["eu"])) == kept(world.entries["eu"].entries)
+
+
+SHADOWING, ASKING = (
+    signed(version=version, vrf_mode=mode) for version, mode in (("2.1.0", VrfMode.SHADOW), ("2.2.0", VrfMode.ENFORCED))
+)
+DRAWING = Keyring({"default": [KEY]}, policy_keys=POLICY_KEYS, vrf_keys={"default": [Ed25519PublicKey(VRF_KEY.public)]})
+PROVEN = tuple(
+    submission(record)
+    for epoch in range(3)
+    for record in (pcs(epoch=3 * epoch), drawn(pcs(epoch=3 * epoch + 1)), drawn(pcs(epoch=3 * epoch + 2), seed=epoch))
+)
+ASKED = {
+    PROVEN[3]: (Change(Kind.REGISTERED, "ops", SHADOWING), Change(Kind.PROMOTED, "ops", version="2.1.0")),
+    PROVEN[6]: (Change(Kind.REGISTERED, "ops", ASKING), Change(Kind.PROMOTED, "ops", version="2.2.0")),
+}
+
+
+def where_proofs_are_asked_for(sent: Submission, region: str, examine: Examine) -> Program[Response]:
+    """Submit a record; before some, an operator changes what comes of proofs."""
+    for change in ASKED.get(sent, ()):
+        yield from rule(change, POLICY_KEYS)
+    return (yield from ingest(sent, region, examine))
+
+
+def test_every_runtime_asks_for_proofs_where_its_log_says_so() -> None:
+    """Off, shadow and enforced one after the other: of no proof, a proof and a wrong seed the last refuses two, at every replay."""
+    examined = partial(examine, DRAWING)
+    world = World("eu")
+    here = Here(examined, partial(world.nodes["eu"].disk.stated_at, INBOX))
+    in_memory = [world.run("eu", where_proofs_are_asked_for(sent, "eu", here)) for sent in PROVEN]
+    run = simulate(
+        parse(CALM, "calm.toml"), PROVEN, DRAWING, programs=MODEL._replace(ingest=where_proofs_are_asked_for)
+    )
+    simulated = [d.response for d in sorted(run.deliveries, key=lambda delivered: delivered.submission) if d.response]
+    with tempfile.TemporaryDirectory() as directory:
+        disk, fast = FileDisk(Path(directory), "eu"), examining(DRAWING)
+        node = RealNode(disk, SqliteStore(Path(directory) / "entries.sqlite"))
+        perform(recover("eu", fast), node.perform)
+        at = Here(fast, partial(disk.stated_at, INBOX))
+        real = [perform(where_proofs_are_asked_for(sent, "eu", at), node.perform) for sent in PROVEN]
+        node.close()
+        again = RealNode(FileDisk(Path(directory), "eu"), SqliteStore(Path(directory) / "anew.sqlite"))
+        perform(recover("eu", fast), again.perform)
+        rebuilt = kept({key: entry for key in again.store.sample(20) if (entry := again.store.fetch([key])[0])})
+        again.close()
+    assert [response.status for response in in_memory] == [200] * 6 + [401, 200, 401]
+    assert [in_memory[6].json()["requirement"], in_memory[8].json()["requirement"]] == ["VRF-6", "VRF-5"]
+    assert told(in_memory) == told(simulated) == told(real)
+    assert rebuilt == kept(world.entries["eu"].entries) == kept(dict(run.entries["eu"]))
+    assert len(rebuilt) == 7

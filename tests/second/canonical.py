@@ -40,7 +40,9 @@ def _eight(record: Mapping[str, Any], profile: str) -> str:
 def _three(record: Mapping[str, Any]) -> str:
     scales = record["scales"]
     counts = ",".join(f'"{scale}":{record["N_j"][str(scale)]}' for scale in scales)
-    return f'{{"N_j":{{{counts}}},"regime":{quoted(record["regime"])},"scales":[{",".join(map(str, scales))}]}}'
+    drawn = f',"seed":{record["seed"]},"vrf_proof":{quoted(record["vrf_proof"])}' if record.get("vrf_proof") else ""
+    listed = ",".join(map(str, scales))
+    return f'{{"N_j":{{{counts}}},"regime":{quoted(record["regime"])},"scales":[{listed}]{drawn}}}'
 
 
 def quoted(text: str) -> str:

@@ -1,6 +1,7 @@
 """A node: what it answers to submissions, one after the other (ORD-1 to ORD-3, ORD-5, ORD-7, ORD-9, DUP-1 to DUP-5, HLC-5)."""
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -10,8 +11,9 @@ from .canonical import content_digest
 from .clock import COUNTER, tick
 from .judgement import judge
 from .record import decode
-from .signing import authenticate
+from .signing import authenticate, is_live
 from .texts import CONSTANTS, Broken
+from .vrf import require_drawn
 
 NODE = CONSTANTS["node"]
 Reply = dict[str, Any]
@@ -24,6 +26,8 @@ class Node:
     region: str
     keys: Mapping[str, Sequence[Mapping[str, Any]]]
     profiles: Sequence[str]
+    vrf_keys: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    vrf_mode: str = "off"
     clock: int = 0
     store: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
@@ -41,7 +45,12 @@ class Node:
         except Broken as broken:
             return _refused(400, broken)
         try:
-            authenticate(record, record["sig"], tenant, Fraction(self.clock >> COUNTER, 1000), self.keys, self.profiles)
+            wall = Fraction(self.clock >> COUNTER, 1000)
+            authenticate(record, record["sig"], tenant, wall, self.keys, self.profiles)
+            if self.vrf_mode == "enforced":
+                require_drawn(
+                    record, [b64decode(key["key"]) for key in self.vrf_keys.get(tenant, ()) if is_live(key, wall)]
+                )
         except Broken as broken:
             return _refused(401, broken)
         return self._claim(tenant, record)

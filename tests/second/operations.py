@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from . import clock, merkle, ring, segments, signals
+from . import clock, merkle, ring, segments, signals, vrf
 from .canonical import canonical, content_digest
 from .coherence import coherence
+from .ed25519 import public_key
 from .identity import pcs_id
 from .judgement import judge
 from .node import Node
@@ -86,8 +87,20 @@ def _scan(given: Given) -> object:
 
 
 def _node(given: Given) -> object:
-    node = Node(given["region"], given["keys"], given["profiles"])
+    node = Node(
+        given["region"], given["keys"], given["profiles"], given.get("vrf_keys", {}), given.get("vrf_mode", "off")
+    )
     return [node.submit(Fraction(a["at"]), a["tenant"], a["body"].encode()) for a in given["arrivals"]]
+
+
+def _prove(given: Given) -> object:
+    secret, message = unpacked(given["secret"]), unpacked(given["message"])
+    proof = vrf.prove(secret, message)
+    return {"proof": packed(proof), "output": _packed_or_none(vrf.verify(public_key(secret), message, proof))}
+
+
+def _packed_or_none(data: bytes | None) -> str | None:
+    return None if data is None else packed(data)
 
 
 OPERATIONS: dict[str, Callable[[Given], object]] = {
@@ -141,6 +154,13 @@ OPERATIONS: dict[str, Callable[[Given], object]] = {
     "verify_segment": lambda given: segments.verify(given["name"], unpacked(given["segment"])),
     "ring_owner": lambda given: ring.owner(given["shards"], given["vnodes"], given["unhealthy"], given["key"]),
     "pause": lambda given: clock.pause(given["attempt"], float(given["chance"]), given["retry_after"]),
+    "vrf_prove": _prove,
+    "vrf_verify": lambda given: _packed_or_none(
+        vrf.verify(unpacked(given["key"]), unpacked(given["message"]), unpacked(given["proof"]))
+    ),
+    "vrf_seed": lambda given: vrf.seed_shown(
+        unpacked(given["key"]), given["vrf_proof"], given["merkle_root"], given["epoch"], given["shard_id"]
+    ),
     "node": _node,
 }
 """Every operation. Each raises `Broken` where the protocol answers with an error."""

@@ -13,6 +13,7 @@ from .texts import CONSTANTS, Broken
 
 LIMITS = CONSTANTS["record"]
 REQUIREMENT: dict[str, str] = LIMITS["requirement"]
+NINETEEN = tuple(name for name in REQUIREMENT if name != "vrf_proof")
 FT = ("outbox_seq", "degraded", "fallbacks", "clock_skew_ms")
 INT64 = (-(2**63), 2**63 - 1)
 INTEGER = re.compile(r"-?[0-9]+")
@@ -37,9 +38,10 @@ def examine(body: bytes) -> tuple[dict[str, Any], list[Broken]]:
     except Broken as broken:
         return {}, [broken]
     fields = dict(top.members)
-    breaches = [*_keys_twice(top), *_not_exactly(fields, tuple(REQUIREMENT))]
+    proven = "vrf_proof" in fields and fields.get("version") == LIMITS["drawn_version"]
+    breaches = [*_keys_twice(top), *_not_exactly(fields, (*NINETEEN, "vrf_proof") if proven else NINETEEN)]
     record: dict[str, Any] = {}
-    for name in REQUIREMENT:
+    for name in (*NINETEEN, "vrf_proof") if proven else NINETEEN:
         if name in fields:
             try:
                 record[name] = _field(name, fields[name])
@@ -171,5 +173,6 @@ READ: dict[str, Callable[[Value], Any]] = {
     "v_star": lambda value: [_real(x, -math.inf, math.inf) for x in _list(value, 1, LIMITS["max_dimensions"])],
     "ft": _fault,
     "sig": _text,
+    "vrf_proof": partial(_matching, pattern="vrf_proof_pattern"),
 }
-"""What each field is read by (REC-4 to REC-9, ID-1 to ID-4)."""
+"""What each field is read by (REC-4 to REC-9, REC-11, ID-1 to ID-4)."""

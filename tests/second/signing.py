@@ -35,7 +35,7 @@ def authenticate(
 ) -> bool:
     """True if a key of the tenant's own (SIGN-7), live at `at` (SIGN-4), made `sig` under an accepted profile; else SIGN-6."""
     signature = one_spelling(sig)
-    live = [key for key in keys.get(tenant, ()) if _is_live(key, at)]
+    live = [key for key in keys.get(tenant, ()) if is_live(key, at)]
     for profile in profiles:
         message = canonical(record, profile)
         if signature is not None and any(_made(key, message, signature) for key in live):
@@ -52,7 +52,8 @@ def one_spelling(sig: str) -> bytes | None:
     return signature if base64.b64encode(signature).decode() == sig else None
 
 
-def _is_live(key: Mapping[str, Any], at: Fraction) -> bool:
+def is_live(key: Mapping[str, Any], at: Fraction) -> bool:
+    """Whether the key counts at that time (SIGN-4)."""
     not_after = key.get("not_after")
     return Fraction(key.get("not_before", 0)) <= at and (not_after is None or at < Fraction(not_after))
 

@@ -1,8 +1,11 @@
 """ECVRF-EDWARDS25519-SHA512-TAI from the text of RFC 9381, over integers."""
 
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from hashlib import sha512
+from typing import Any
 
-from tests.second.ed25519 import (
+from .ed25519 import (
     BASE,
     ORDER,
     P,
@@ -16,6 +19,7 @@ from tests.second.ed25519 import (
     times,
     total,
 )
+from .texts import CONSTANTS, Broken
 
 
 def prove(seed: bytes, message: bytes) -> bytes:
@@ -61,6 +65,24 @@ def challenge(Y: bytes, H: Point, Gamma: Point, U: Point, V: Point) -> int:
     """The number c (5.4.3)."""
     points = b"".join(encoded_point(point) for point in (H, Gamma, U, V))
     return number_of(sha512(b"\x03\x02" + Y + points + b"\x00").digest()[:16])
+
+
+def seed_shown(key: bytes, proof: str, root: str, epoch: int, shard: str) -> int | None:
+    """The seed that a proof in base64 shows for what an id is made of (VRF-5)."""
+    output = verify(key, f"{root}|{epoch}|{shard}".encode(), b64decode(proof))
+    return None if output is None else int.from_bytes(output[: CONSTANTS["vrf"]["seed_bytes"]], "big")
+
+
+def require_drawn(record: Mapping[str, Any], keys: Sequence[bytes]) -> None:
+    """What a record breaks whose seed must have been drawn by one of the keys: VRF-6, VRF-2 or VRF-5."""
+    if "vrf_proof" not in record:
+        raise Broken("VRF-6", "vrf_proof")
+    place = record["vrf_proof"], record["merkle_root"], record["epoch"], record["shard_id"]
+    shown = [seed for key in keys if (seed := seed_shown(key, *place)) is not None]
+    if not shown:
+        raise Broken("VRF-2", "vrf_proof")
+    if record["seed"] not in shown:
+        raise Broken("VRF-5", "seed")
 
 
 def opposite(point: Point) -> Point:

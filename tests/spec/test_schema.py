@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
+from tests.support.model.strategies import drawn
 from tests.support.model.world import pcs
 
 from flk.model.record.identity import pcs_id
-from flk.model.record.record import Pcs, decode, encode
+from flk.model.record.record import DrawnPcs, Pcs, decode, encode
 from flk.model.refusal import Malformed
 from flk.spec.constants import CONSTANTS
 
@@ -53,10 +54,11 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
     root = draw(st.from_regex(LIMITS.merkle_root_pattern, fullmatch=True))
     epoch = draw(st.integers(0, LIMITS.max_epoch))
     shard = draw(st.from_regex(LIMITS.shard_id_pattern, fullmatch=True))
-    return {
+    proof = draw(st.none() | st.from_regex(LIMITS.vrf_proof_pattern, fullmatch=True))
+    return ({} if proof is None else {"vrf_proof": proof}) | {
         "pcs_id": pcs_id(root, epoch, shard),
         "schema": LIMITS.schema,
-        "version": draw(texts.filter(bool)),
+        "version": draw(texts.filter(bool)) if proof is None else LIMITS.drawn_version,
         "shard_id": shard,
         "epoch": epoch,
         "attempt": draw(st.integers(1, LIMITS.max_attempt)),
@@ -109,7 +111,9 @@ def mutants(draw: st.DrawFn) -> dict[str, Any]:
         case "leave out":
             del place[key]
         case "add" if isinstance(place, dict):
-            place[draw(st.sampled_from(["extra", "Sig", "1025"]))] = deepcopy(draw(st.sampled_from(VALUES)))
+            place[draw(st.sampled_from(["extra", "Sig", "1025", "vrf_proof"]))] = deepcopy(
+                draw(st.sampled_from(VALUES))
+            )
     return record
 
 
@@ -156,13 +160,15 @@ def test_model_and_schema_give_a_mutated_record_the_same_verdict(record: dict[st
 
 
 EXAMPLE: dict[str, Any] = json.loads(encode(pcs()))
+DRAWN: dict[str, Any] = json.loads(encode(drawn(pcs())))
 
 
 def test_model_and_schema_agree_on_every_odd_value_of_every_field() -> None:
     """Each field of an example, those of `ft` included, set to each odd value: the same verdicts, for every reason there is."""
     reasons = set()
     for value in VALUES:
-        reasons |= {check_same_verdict({**EXAMPLE, field: value}) for field in EXAMPLE}
+        reasons |= {check_same_verdict({**EXAMPLE, field: value}) for field in DRAWN}
+        reasons |= {check_same_verdict({**DRAWN, field: value}) for field in DRAWN}
         reasons |= {check_same_verdict({**EXAMPLE, "ft": {**EXAMPLE["ft"], field: value}}) for field in EXAMPLE["ft"]}
     assert reasons == {None, "REC-3", *LIMITS.requirement.values()}
 
@@ -229,6 +235,8 @@ def test_every_bound_is_that_of_the_constants() -> None:
         **span(0, 1, "budget"),
         "merkle_root.pattern": LIMITS.merkle_root_pattern,
         "sig.maxLength": LIMITS.max_text,
+        "vrf_proof.pattern": LIMITS.vrf_proof_pattern,
+        "dependentSchemas.vrf_proof.version.const": LIMITS.drawn_version,
         **span(0, LIMITS.max_epoch, "ft.outbox_seq"),
         "ft.fallbacks.items.maxLength": LIMITS.max_text,
         "ft.fallbacks.maxItems": LIMITS.max_fallbacks,
@@ -237,10 +245,13 @@ def test_every_bound_is_that_of_the_constants() -> None:
 
 
 def test_schema_model_and_constants_name_the_same_fields() -> None:
-    """All nineteen fields are described, required, and tied to the requirement that their description cites."""
+    """All nineteen fields and the proof are described, required but for that, and tied to the requirement that they cite."""
     properties = SCHEMA["properties"]
-    assert set(properties) == set(SCHEMA["required"]) == set(Pcs.__struct_fields__) == set(LIMITS.requirement)
-    assert len(properties) == 19
+    assert set(SCHEMA["required"]) == set(Pcs.__struct_fields__)
+    assert set(properties) == set(DrawnPcs.__struct_fields__) == set(LIMITS.requirement)
+    assert len(SCHEMA["required"]) == 19
+    assert set(properties) - set(SCHEMA["required"]) == set(SCHEMA["dependentSchemas"]) == {"vrf_proof"}
+    assert SCHEMA["dependentSchemas"]["vrf_proof"]["properties"]["version"]["const"] == LIMITS.drawn_version
     for field, described in properties.items():
         assert LIMITS.requirement[field] in described["description"] or (field, LIMITS.requirement[field]) == (
             "v_star",

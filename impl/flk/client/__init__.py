@@ -49,6 +49,7 @@ __all__ = [
     "Submission",
     "Summary",
     "UnusableInput",
+    "VrfPrivateKey",
     "record",
     "records",
 ]
@@ -64,6 +65,7 @@ _HOMES = {
     "flk.model.personal.records": ("Mode", "PersonalData", "Screening"),
     "flk.model.personal.scan": ("Scan",),
     "flk.model.programs.outbox": ("Delivery",),
+    "flk.model.record.drawing": ("VrfPrivateKey",),
     "flk.model.record.signing": ("Ed25519PrivateKey", "HmacKey"),
     "flk.spec.errors": ("UnusableInput",),
 }

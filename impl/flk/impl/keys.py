@@ -7,6 +7,7 @@
     secret_base64 = "…"                  # or secret = "UTF-8 text"; ed25519: public_base64, and private_base64 for who signs
     not_before = 2026-01-01T00:00:00Z    # optional, RFC 3339, from this moment on
     not_after = 2027-01-01T00:00:00Z     # optional, until just before this moment
+    use = "vrf"                          # optional: an ed25519 key that draws seeds, and signs no record (VRF-5)
 
 Several keys of a tenant may be live at once, so that agents move from one to the next without a pause.
 A key file holds secrets: keep it readable by its owner alone. `flk serve` warns of one that others may read.
@@ -15,6 +16,7 @@ A key file holds secrets: keep it readable by its owner alone. `flk serve` warns
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from os import urandom
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
@@ -25,6 +27,7 @@ from msgspec import Meta
 from flk.impl.entry_files import Form, Moment, WrongField, add_entry, read_entries, seconds
 from flk.model.policies.signing import PolicyKeys
 from flk.model.record.canonical import ACCEPTED, Profile
+from flk.model.record.drawing import VrfPrivateKey
 from flk.model.record.signing import (
     Algorithm,
     Ed25519PrivateKey,
@@ -35,6 +38,7 @@ from flk.model.record.signing import (
     LiveKey,
     Signer,
 )
+from flk.model.vrf.ecvrf import is_valid_key
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
@@ -46,6 +50,13 @@ _MATERIAL = {
 _SECRET_BYTES = 32
 
 K = TypeVar("K")
+
+
+class Use(StrEnum):
+    """What a tenant's key is for: one that did both would lend a proof to whoever gets a signature, and the other way."""
+
+    RECORDS = "records"
+    VRF = "vrf"
 
 
 class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +71,7 @@ class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     private_base64: str | None = None
     not_before: Moment | None = None
     not_after: Moment | None = None
+    use: Use = Use.RECORDS
 
     def __repr__(self) -> str:
         """Without the secret, so that no log or traceback shows it (OBS-2)."""
@@ -93,6 +105,10 @@ class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.algorithm is Algorithm.HMAC_SHA256:
             return self._shared()
         return None if self.private_base64 is None else self._private()
+
+    def drawing(self) -> VrfPrivateKey:
+        """What draws seeds with the private half. Raises ValueError as `verifier` does."""
+        return _checked("private_base64", lambda: VrfPrivateKey(_decode("private_base64", self.private_base64 or "")))
 
     def _shared(self) -> HmacKey:
         if self.secret is not None:
@@ -142,11 +158,12 @@ def load_keys(path: Path, profiles: Iterable[Profile] = ACCEPTED) -> Keyring:
 def keyring_of(
     entries: Iterable[KeyEntry], profiles: Iterable[Profile] = ACCEPTED, policies: PolicyKeys | None = None
 ) -> Keyring:
-    """The keys that these entries give a server, and those that may sign its policies."""
-    keys: dict[str, list[LiveKey]] = {}
+    """The keys that these entries give a server, by what they are for, and those that may sign its policies."""
+    keys: dict[Use, dict[str, list[LiveKey]]] = {use: {} for use in Use}
     for entry in entries:
-        keys.setdefault(entry.tenant, []).append(LiveKey(entry.verifier(), entry.begins, entry.ends))
-    return Keyring(keys, profiles, policies or {})
+        live = LiveKey(entry.verifier(), entry.begins, entry.ends)
+        keys[entry.use].setdefault(entry.tenant, []).append(live)
+    return Keyring(keys[Use.RECORDS], profiles, policies or {}, keys[Use.VRF])
 
 
 def policy_verifiers(path: Path) -> PolicyKeys:
@@ -217,7 +234,11 @@ def load_signer(path: Path, tenant: str, now: Callable[[], float] = time.time) -
 def load_signers(path: Path, tenant: str, now: Callable[[], float] = time.time) -> Signers:
     """The keys with which a tenant signs, signed or will sign. Raises UnusableInput if none can sign now."""
     at = now()
-    own = [(entry, signer) for entry in read_keys(path) if entry.tenant == tenant and (signer := entry.signer())]
+    own = [
+        (entry, signer)
+        for entry in read_keys(path)
+        if (entry.tenant, entry.use) == (tenant, Use.RECORDS) and (signer := entry.signer())
+    ]
     live = [(entry.begins, signer) for entry, signer in own if entry.begins <= at < entry.ends]
     if not live:
         raise UnusableInput(f"{path}: tenant {tenant!r} has no key here that can sign now; `flk keys new` makes one")
@@ -226,10 +247,31 @@ def load_signers(path: Path, tenant: str, now: Callable[[], float] = time.time) 
     return Signers(newest, tuple(signer for _, signer in others), retired)
 
 
-def new_key(tenant: str, key_id: str, algorithm: Algorithm) -> str:
+def load_drawing_key(path: Path, tenant: str, now: Callable[[], float] = time.time) -> VrfPrivateKey:
+    """The key with which an agent of `tenant` draws seeds: of those live now, the one that began last; of equals, the last in the
+    file.
+
+    Raises UnusableInput if there is none.
+    """
+    at = now()
+    live = [
+        entry
+        for entry in read_keys(path)
+        if (entry.tenant, entry.use) == (tenant, Use.VRF) and entry.private_base64 and entry.begins <= at < entry.ends
+    ]
+    if not live:
+        raise UnusableInput(
+            f"{path}: tenant {tenant!r} has no key here that can draw seeds now; `flk keys new --vrf` makes one"
+        )
+    *_, newest = sorted(live, key=lambda entry: entry.begins)  # which keeps equals in the order of the file
+    return newest.drawing()
+
+
+def new_key(tenant: str, key_id: str, algorithm: Algorithm, use: Use = Use.RECORDS) -> str:
     """A `[[key]]` with fresh random material, ready for a key file."""
     secret = urandom(_SECRET_BYTES)
     lines = ["[[key]]", f'tenant = "{tenant}"', f'id = "{key_id}"', f'algorithm = "{algorithm}"']
+    lines += [f'use = "{use}"'] if use is not Use.RECORDS else []
     if algorithm is Algorithm.ED25519:
         public = Ed25519PrivateKey(secret).public()
         lines += [f'public_base64 = "{_encode(public)}"', f'private_base64 = "{_encode(secret)}"  # the agent\'s alone']
@@ -255,9 +297,13 @@ def _check(entry: KeyEntry, before: tuple[KeyEntry, ...]) -> None:
         raise WrongField("secret_base64", "stands beside secret; keep one of them")
     if any((entry.tenant, entry.id) == (other.tenant, other.id) for other in before):
         raise WrongField("id", "is already used by this tenant; give each key its own")
+    if entry.use is Use.VRF and entry.algorithm is not Algorithm.ED25519:
+        raise WrongField("use", f"is vrf, which needs an ed25519 key, not one of {entry.algorithm}")
     if entry.ends <= entry.begins:
         raise WrongField("not_after", "is not after not_before; the key would never be live")
     entry.verifier()
+    if entry.use is Use.VRF and not is_valid_key(LiveKey(entry.verifier()).material):
+        raise WrongField("public_base64", "is no point, or one of small order, under which proofs show nothing")
 
 
 def _decode(field: str, text: str) -> bytes:

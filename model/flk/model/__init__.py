@@ -18,6 +18,7 @@ from flk.model.flow.submission import Response
 from flk.model.log.hlc import observe, tick
 from flk.model.memory.node import Node
 from flk.model.record.canonical import canonical_bytes
+from flk.model.record.drawing import VrfPrivateKey
 from flk.model.record.identity import pcs_id
 from flk.model.record.merkle import (
     consistency_proof,
@@ -50,6 +51,7 @@ __all__ = [
     "Pcs",
     "Response",
     "Unauthenticated",
+    "VrfPrivateKey",
     "budget",
     "canonical_bytes",
     "coherence",

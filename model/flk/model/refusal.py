@@ -40,7 +40,8 @@ class Malformed(Refused):
 
 
 class Unauthenticated(Refused):
-    """No live key of the tenant made this signature (SIGN-*): 401. Raised before anything is looked up.
+    """No live key of the tenant made this signature (SIGN-*), or drew the seed where that is asked for (VRF-6): 401. Raised before
+    anything is looked up.
 
     >>> int(Unauthenticated("SIGN-6", "no live key made this").status)
     401

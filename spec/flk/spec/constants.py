@@ -12,10 +12,12 @@ class RecordLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     schema: str
     version: str
+    drawn_version: str
     merkle_root_pattern: str
     pcs_id_pattern: str
     shard_id_pattern: str
     sent_at_pattern: str
+    vrf_proof_pattern: str
     max_epoch: int
     max_attempt: int
     max_scale: int
@@ -81,6 +83,12 @@ class Scrutiny(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights: tuple[int, int, int]
 
 
+class Vrf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a seed comes of an output (VRF-5)."""
+
+    seed_bytes: int
+
+
 class PolicyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a policy may say, and how much of them a log carries along (POL-*)."""
 
@@ -93,6 +101,7 @@ class PolicyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tol_budget_max: float
     D0_max: float
     flags: tuple[str, ...]
+    vrf_modes: tuple[str, ...]
     default_version: str
     earlier_digest: str
     share_parts: int
@@ -493,6 +502,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     budget: Budget
     judgement: Judgement
     scrutiny: Scrutiny
+    vrf: Vrf
     policy: PolicyLimits
     merkle: Merkle
     node: Node

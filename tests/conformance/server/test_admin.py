@@ -13,7 +13,8 @@ from flk.conformance.server import admin
 from flk.conformance.server.check import Check
 from flk.conformance.server.client import Client
 from flk.conformance.server.examine import server_checks, tried
-from flk.conformance.server.reference_admin import ReferenceAdmin, Told, operating
+from flk.conformance.server.reference import Told
+from flk.conformance.server.reference_admin import ReferenceAdmin, operating
 from flk.conformance.server.target import Operators, Server
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.model.flow.submission import Submission

@@ -7,7 +7,10 @@ from threading import Thread
 
 import pytest
 from tests.conformance.server.test_admin import NAMES as OF_OPERATORS
+from tests.conformance.server.test_audit import NAMES as OF_AUDIT_LOGS
+from tests.conformance.server.test_drawing import NAMES as OF_PROOFS
 from tests.conformance.server.test_nodes import NAMES
+from tests.support.conformance.asking_server import DRAWING, LOG, LOG_SIGNER, Asking
 from tests.support.conformance.memory_server import KEYRING, OPERATOR, RETIRED, ROTATION, SIGNERS, TOKENS, Node, serving
 from tests.support.conformance.recall_defects import DEFECTS
 from tests.support.conformance.server_defects import EscalatedIs200
@@ -19,6 +22,7 @@ from flk.conformance.server.checks import CHECKS
 from flk.conformance.server.client import Client
 from flk.conformance.server.examine import examine, tried
 from flk.conformance.server.reference_admin import ReferenceAdmin, operating
+from flk.conformance.server.reference_audit import ReferenceAudit
 from flk.conformance.server.target import Operators, Server
 from flk.model.flow.submission import Response, Submission
 from flk.model.record.canonical import Profile
@@ -47,6 +51,8 @@ class Restartable(Server):
             tokens=TOKENS,
             others=[Client(url, 10)],  # a region of one node, asked under two names
             operators=Operators(Client(admin, 10), OPERATOR) if admin else None,
+            audit=LOG,
+            drawing=DRAWING,
         )
         self._node = node
 
@@ -76,8 +82,9 @@ class Restartable(Server):
 
 def test_an_honest_server_passes_every_check() -> None:
     """The memory runtime behind plain HTTP conforms, nothing left out."""
-    node = Node()
+    node = Asking()
     node.administered = True
+    node.audit = ReferenceAudit(node, LOG_SIGNER, OPERATOR)
     with serving(node) as url, operating(ReferenceAdmin(node, OPERATOR)) as admin:
         report = examine(Restartable(url, node, seed=1, admin=admin))
     assert [(result.name, result.detail) for result in report.results if result.status is not CaseStatus.PASSED] == []
@@ -113,10 +120,9 @@ def test_each_defect_is_caught(defect: Callable[[], Node], check: Check) -> None
 
 
 def test_every_check_catches_a_defect() -> None:
-    """No check goes untried; those of several nodes and of operators have defects of their own."""
-    assert {check.name for check in DEFECTS.values()} | set(NAMES) | set(OF_OPERATORS) == {
-        check.name for check in CHECKS
-    }
+    """No check goes untried; those of several nodes, of operators, of audit logs and of proofs have defects of their own."""
+    elsewhere = {*NAMES, *OF_OPERATORS, *OF_AUDIT_LOGS, *OF_PROOFS}
+    assert {check.name for check in DEFECTS.values()} | elsewhere == {check.name for check in CHECKS}
 
 
 def test_checks_name_requirements_that_exist() -> None:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.model.compiled_mutants import Mutant, killed
 from tests.support.model.policies import LOOSE, POLICY_KEYS, PRIVATE, policies
-from tests.support.model.strategies import json_values, near_ties, records, ties
+from tests.support.model.strategies import VRF_KEY, json_values, near_ties, records, ties
+from tests.support.model.strategies import drawn as with_proof
 from tests.support.model.world import FORGED, HONEST, KEY, KEYRING, STORY, pcs, submission
 from tests.support.sim.drills import drill, rehearse
 
@@ -26,18 +27,19 @@ from flk.impl.bench.examine_cases import Case, answer
 from flk.model.compiled import library
 from flk.model.compiled.examiner import SWITCH, Examiner, book_of, choice, examining
 from flk.model.compiled.source import text
+from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp, at
-from flk.model.policies.document import Policy
+from flk.model.policies.document import Policy, VrfMode
 from flk.model.policies.ruling import ALL, NO_RULING, Change, changed, encoded
 from flk.model.policies.ruling import Kind as RulingKind
 from flk.model.policies.signing import signed_policy
 from flk.model.policies.trust import Unvouched
 from flk.model.programs.examine import claims_of, examine
 from flk.model.record.canonical import Profile, Signed, canonical_bytes
-from flk.model.record.record import Pcs, encode
+from flk.model.record.record import Pcs, decode, encode
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Key, Keyring, LiveKey, Signer, sign
 from flk.model.record.summary import signed
 from flk.sim.kernel.remembering import remembering
@@ -349,7 +351,8 @@ def test_a_mistake_in_it_is_seen(part: str, old: str, new: str) -> None:
     assert killed(mutant) == "answers otherwise"
 
 
-TRUSTING = Keyring({"default": [KEY]}, policy_keys=POLICY_KEYS)
+VRF_KEYS = {"default": [Ed25519PublicKey(VRF_KEY.public)]}
+TRUSTING = Keyring({"default": [KEY]}, policy_keys=POLICY_KEYS, vrf_keys=VRF_KEYS)
 
 
 @drawn
@@ -361,9 +364,13 @@ def test_under_any_policy_c_judges_as_python_does(record: Pcs, policy: Policy, s
     ruling = changed(ruling, Change(RulingKind.STAGED, "ops", version=policy.version, share=share), NOW)
     stated = Stated(NOW, encoded(ruling))
     reference, ours = partial(examine, TRUSTING), Examiner(LIBRARY, TRUSTING)
-    sent = Submission("default", encode(signed(record, KEY)))
+    sent = Submission("default", encode(signed(with_proof(record), KEY)))
     assert ours(sent, NOW, "eu", stated) == reference(sent, NOW, "eu", stated)
     assert reference(sent, NOW, "eu", stated).entry.outcome == judge(record, rules=ruling.of("default").rules)
+    older = Submission("default", encode(signed(record, KEY)))
+    told = [repr(answer(lambda *asked, one=one: one(*asked, stated), Case(older, NOW))) for one in (ours, reference)]
+    assert told[0] == told[1]
+    assert ("VRF-6" in told[0]) == (ruling.of("default").vrf is VrfMode.ENFORCED)
     broken = Submission("default", encode(msgspec.structs.replace(record, **{field: "x"})))
     frames = tuple(
         Frame(Timestamp(NOW + number), one.payload(), said)
@@ -371,6 +378,15 @@ def test_under_any_policy_c_judges_as_python_does(record: Pcs, policy: Policy, s
     )
     assert ours.claims(frames, "eu") == claims_of(frames, "eu", reference)
     assert len(ours.claims(frames, "eu")) >= 3
+
+
+def test_a_record_with_a_proof_is_handed_back() -> None:
+    """C knows no proofs: Python answers, by the same content, whatever the policy; and C still answers the records it knows."""
+    for body in (encode(signed(with_proof(pcs()), KEY)), encode(signed(with_proof(pcs(), seed=1), KEY))):
+        assert not agree(body)
+        claim = OURS(Submission("default", body), NOW, "eu")
+        assert claim.entry.digest == content_digest(decode(body))
+    assert agree(encode(signed(pcs(), KEY)))
 
 
 def test_what_nobody_vouches_for_judges_nothing() -> None:

@@ -11,6 +11,7 @@ from flk.model.policies.document import (
     LIMITS,
     UNSIGNED,
     Policy,
+    VrfMode,
     canonical_policy,
     earlier_digest,
     policy_digest,
@@ -59,6 +60,17 @@ def test_the_digest_depends_on_every_field_and_on_nothing_else(one: Policy, othe
         assert (policy_digest(mixed) == policy_digest(one)) == (getattr(mixed, field) == getattr(one, field))
     signed = msgspec.structs.replace(one, signed_by="ops", signature="A" * 86 + "==")
     assert policy_digest(signed) == policy_digest(one)
+
+
+def test_a_policy_that_says_off_says_nothing() -> None:
+    """Its digest is that of one that is silent, so no policy from before gets another; the other modes move it."""
+    silent = policy_digest(DEFAULT)
+    off = read(msgspec.json.encode(msgspec.to_builtins(DEFAULT) | {"vrf_mode": "off"})).policy
+    assert off == DEFAULT
+    assert b"vrf_mode" not in msgspec.json.encode(DEFAULT)
+    assert policy_digest(msgspec.structs.replace(DEFAULT, vrf_mode=VrfMode.OFF)) == silent
+    others = {policy_digest(msgspec.structs.replace(DEFAULT, vrf_mode=mode)) for mode in VrfMode}
+    assert (len(others), [*VrfMode]) == (3, [*LIMITS.vrf_modes])
 
 
 @given(policies(), st.booleans())

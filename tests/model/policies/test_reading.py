@@ -88,6 +88,7 @@ RULES: dict[str, list[object]] = {
     "signature": ["AAAA", 7],
     "signed_by": ["a b", "-x"],
     "flags": [[], True],
+    "vrf_mode": ["", "on", "Off", None, True, 1, [], {}],
 }
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.model.golden import GOLDENS, TINY_1, Golden
-from tests.support.model.strategies import change, digests, dump, epochs, json_values, raw, records, shard_ids
+from tests.support.model.strategies import change, digests, drawn, dump, epochs, json_values, raw, records, shard_ids
 
 from flk.model.record.identity import pcs_id
-from flk.model.record.record import LIMITS, Fault, Pcs, decode, encode
+from flk.model.record.record import LIMITS, DrawnPcs, Fault, Pcs, decode, encode
 from flk.model.refusal import Malformed
 from flk.spec.constants import CONSTANTS
 
@@ -84,6 +84,38 @@ def test_order_of_keys_and_white_space_do_not_matter(record: Pcs, data: st.DataO
     assert decode(b" \n" + json.dumps(shuffled, indent=2, ensure_ascii=False).encode() + b"\t\r\n") == record
 
 
+@quick
+@given(records(), st.data())
+def test_a_record_with_a_proof_survives_the_wire(record: Pcs, data: st.DataObject) -> None:
+    """In any order of keys it is the same record, of its own type."""
+    made = drawn(record)
+    fields = raw(made)
+    shuffled = {name: fields[name] for name in data.draw(st.permutations([*FIELDS, "vrf_proof"]))}
+    assert decode(encode(made)) == decode(dump(shuffled)) == made
+    assert isinstance(decode(encode(made)), DrawnPcs)
+
+
+@quick
+@given(records(), json_values)
+def test_only_the_version_with_a_proof_may_have_one(record: Pcs, value: object) -> None:
+    """In a record of another version the field is unknown, whatever it holds; in one of that version it may be missing."""
+    older = change(record, version="0.1")
+    error = refusal(dump(raw(older) | {"vrf_proof": value}))
+    assert (error.requirement, error.field) == ("REC-3", "vrf_proof")
+    assert decode(encode(change(record, version=LIMITS.drawn_version))).version == LIMITS.drawn_version
+
+
+def test_a_proof_is_named_once_and_nothing_hides_behind_it() -> None:
+    """A repeated key is refused also in a record with a proof, an unknown field beside one, too, and nesting exhausts nothing."""
+    body = encode(drawn(TINY_1.record))
+    twice = body[:-1] + b',"vrf_proof":"' + b"A" * 107 + b'="}'
+    assert refusal(twice).requirement == "REC-2"
+    assert (refusal(body[:-1] + b',"x":0}').requirement, refusal(body[:-1] + b',"x":0}').field) == ("REC-3", "x")
+    deep = b'{"vrf_proof":"","version":"0.2","ft":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    assert refusal(deep).requirement == "REC-3"
+    assert refusal(body[:-1]).requirement == "REC-1"
+
+
 @pytest.mark.parametrize("golden", GOLDENS)
 def test_the_golden_records_are_valid(golden: Golden) -> None:
     """Records of the earlier system still decode, ids and all."""
@@ -150,19 +182,30 @@ BAD: dict[str, list[str]] = {
         "1737288000",
         "null",
     ],
+    "vrf_proof": [
+        '""',
+        '"' + "A" * 107 + '"',
+        '"' + "A" * 106 + 'B="',
+        '"' + "A" * 108 + '"',
+        '"' + "A" * 107 + '=\\n"',
+        '"' + "-" * 107 + '="',
+        "null",
+        "7",
+        "[]",
+    ],
 }
 CASES = [(field, text) for field, texts in BAD.items() for text in texts]
 
 
 def test_every_field_has_bad_values() -> None:
     """The table below forgets no field, and every field has its requirement."""
-    assert set(BAD) == set(FIELDS) == set(LIMITS.requirement)
+    assert set(BAD) == set(DrawnPcs.__struct_fields__) == set(LIMITS.requirement)
 
 
 @pytest.mark.parametrize(("field", "text"), CASES, ids=lambda value: value[:40])
 def test_a_bad_value_is_refused_under_its_rule_and_field(field: str, text: str) -> None:
     """One value out of bounds, of another type or of another form, in a record that is otherwise valid."""
-    error = refusal(with_text(raw(TINY_1.record), field, text))
+    error = refusal(with_text(raw(drawn(TINY_1.record) if field == "vrf_proof" else TINY_1.record), field, text))
     assert (error.requirement, error.field) == (LIMITS.requirement[field], field)
 
 
@@ -171,7 +214,7 @@ def test_a_bad_value_is_refused_under_its_rule_and_field(field: str, text: str) 
 def test_a_bad_value_is_refused_whatever_stands_around_it(record: Pcs, case: tuple[str, str]) -> None:
     """The same table against any record."""
     field, text = case
-    error = refusal(with_text(raw(record), field, text))
+    error = refusal(with_text(raw(drawn(record) if field == "vrf_proof" else record), field, text))
     assert (error.requirement, error.field) == (LIMITS.requirement[field], field)
 
 

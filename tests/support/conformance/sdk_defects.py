@@ -24,6 +24,7 @@ from flk.conformance import operations
 from flk.conformance.operations import Operation
 from flk.conformance.operations.canonical import CanonicalInput, OneReal
 from flk.conformance.operations.clocks import EntryForm, JoinInput, Observed, ObserveInput, TickInput
+from flk.conformance.operations.drawing import DrawInput, ProveInput, Proven, VerifyInput
 from flk.conformance.operations.forms import timestamp
 from flk.conformance.operations.node import Answered, NodeInput
 from flk.conformance.operations.placement import PauseInput, RingInput
@@ -37,6 +38,7 @@ from flk.model.log.hlc import at, text
 from flk.model.record.canonical import Profile, canonical_bytes, fixed9, round9
 from flk.model.record.signing import Algorithm
 from flk.model.refusal import Malformed, Unauthenticated
+from flk.model.vrf.ecvrf import output_of
 from flk.spec.constants import CONSTANTS
 
 DEFECTS: dict[str, tuple[str, Operation, str]] = {}
@@ -708,3 +710,34 @@ def long_secrets_are_cut(given: SignInput) -> str:
     return operations.signatures.sign(
         msgspec.structs.replace(given, key=msgspec.structs.replace(given.key, secret=given.key.secret[:64]))
     )
+
+
+# --- seeds that are drawn ---
+
+
+@caught_by("vrf_prove/tries/0")
+def a_proof_of_another_suite(given: ProveInput) -> Proven:
+    """The message goes in with a byte that says which suite it is, another than 3."""
+    return operations.drawing.vrf_prove(msgspec.structs.replace(given, message=b"\x04" + given.message))
+
+
+@caught_by("vrf_verify/gamma/alone")
+def an_output_of_any_proof(given: VerifyInput) -> bytes | None:
+    """The output is computed of Gamma, and the equations are left out."""
+    try:
+        return output_of(given.proof)
+    except ValueError:
+        return None
+
+
+@caught_by("vrf_seed/drawn/ordinary")
+def a_seed_backwards(given: DrawInput) -> int | None:
+    """The least byte first."""
+    seed = operations.drawing.vrf_seed(given)
+    return None if seed is None else int.from_bytes(seed.to_bytes(4, "big"), "little")
+
+
+@caught_by("vrf_seed/nothing/parts-moved")
+def an_epoch_of_one_digit(given: DrawInput) -> int | None:
+    """Of the epoch only the first digit goes into the message."""
+    return operations.drawing.vrf_seed(msgspec.structs.replace(given, epoch=int(str(given.epoch)[:1])))

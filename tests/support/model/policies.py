@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
 
-from flk.model.policies.document import DEFAULT, LIMITS, TOL_COH, Policy
+from flk.model.policies.document import DEFAULT, LIMITS, TOL_COH, Policy, VrfMode
 from flk.model.policies.signing import signed_policy
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey
 from flk.spec.constants import CONSTANTS
@@ -28,6 +29,9 @@ STRICT = signed(version="1.2.0", name="strict", tol_D=0.0, tol_budget=0.0)
 def as_json(policy: Policy) -> bytes:
     """The policy as a file has it."""
     return msgspec.json.format(msgspec.json.encode(policy))
+
+
+VRF_MODES: st.SearchStrategy[VrfMode | UnsetType] = st.just(UNSET) | st.sampled_from([VrfMode.SHADOW, VrfMode.ENFORCED])
 
 
 def numbers(most: float) -> st.SearchStrategy[float]:
@@ -58,5 +62,6 @@ def policies(draw: st.DrawFn) -> Policy:
         name=draw(text),
         description=draw(text),
         created_at=draw(st.sampled_from(["", "2026-01-01T00:00:00Z"])),
+        vrf_mode=draw(VRF_MODES),
         flags=draw(st.dictionaries(st.sampled_from(LIMITS.flags), st.just(value=False))),
     )

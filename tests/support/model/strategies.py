@@ -11,8 +11,9 @@ from flk.model.entries.entry import Entry, Outcome, Reason
 from flk.model.log.frames import UNSTATED, Frame, Head
 from flk.model.log.hlc import LAST, Timestamp
 from flk.model.record.canonical import round9
+from flk.model.record.drawing import VrfPrivateKey
 from flk.model.record.identity import pcs_id
-from flk.model.record.record import LIMITS, Fault, Pcs, Regime, encode
+from flk.model.record.record import LIMITS, DrawnPcs, Fault, Pcs, Regime, encode
 from flk.model.record.signals import budget, d_hat, regime
 from flk.spec.constants import CONSTANTS
 
@@ -112,6 +113,17 @@ def change(record: Pcs, **changes: object) -> Pcs:
     fields = {name: getattr(record, name) for name in Pcs.__struct_fields__} | changes
     fields["pcs_id"] = changes.get("pcs_id", pcs_id(fields["merkle_root"], fields["epoch"], fields["shard_id"]))
     return Pcs(**fields)
+
+
+VRF_KEY = VrfPrivateKey(b"drawing." * 4)
+
+
+def drawn(record: Pcs, key: VrfPrivateKey = VRF_KEY, **changes: Any) -> DrawnPcs:
+    """The record as it is with a proof: with the seed that the key draws for it, unless that is changed."""
+    draw = key.draw(record.merkle_root, record.epoch, record.shard_id)
+    fields = {name: getattr(record, name) for name in Pcs.__struct_fields__}
+    made = {"version": LIMITS.drawn_version, "seed": draw.seed, "vrf_proof": draw.proof}
+    return DrawnPcs(**fields | made | changes)
 
 
 def raw(record: Pcs) -> dict[str, Any]:

@@ -125,6 +125,12 @@ def _judged() -> Iterator[Draft]:
     for slug, record in records.items():
         comment = "the eight fields, a newline, the counts in the order of the scales, the regime, the scales"
         yield _draft(f"judged/{slug}", comment, record, JUDGED, "judged", profile=Profile.JUDGED)
+    for slug, seed in {"ordinary": 3035164212, "zero": 0, "greatest": 2**32 - 1, "negative": -1}.items():
+        drawn = msgspec.structs.replace(eleven(), seed=seed, vrf_proof="A" * 107 + "=")
+        comment = "of a record with a proof, seed and proof follow the scales"
+        yield _draft(f"drawn/{slug}", comment, drawn, JUDGED, "judged", "vrf", profile=Profile.JUDGED)
+    fixed = msgspec.structs.replace(eleven(), seed=7, vrf_proof="A" * 107 + "=")
+    yield _draft("drawn/fixed9", "the other profiles cover neither", fixed, ORDER, "vrf")
 
 
 def _profile(profile: Profile) -> Iterator[Draft]:

@@ -45,6 +45,7 @@ FLAGS = {
     "summation-order": "The exact sum is half way between two billionths: binary64 and the order of its operations decide.",
     "clamp": "The sum lies outside [0, 1].",
     "bound": "On or one billionth beside a bound between regimes.",
+    "vrf": "The verifiable random function of RFC 9381, and records that carry its proofs. Decline it if you have neither.",
     "zlib": "Needs the bytes that zlib itself writes. Decline it if your deflate is another.",
     "mt19937": "Needs NumPy's legacy normals from MT19937. Decline it if agents in your language leave coh_star to others.",
     "odd-level": "Some level of the tree has an odd number of nodes.",

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw
 from flk.conformance.drafts import (
     canonical,
     clocks,
+    drawing,
     forgeries,
     judgements,
     nodes,
@@ -41,6 +42,7 @@ _MODULES = (
     clocks,
     segments,
     placement,
+    drawing,
     nodes,
 )
 

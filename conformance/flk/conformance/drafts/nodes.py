@@ -6,11 +6,13 @@ import msgspec
 
 from flk.conformance.drafts.canonical import OF_REALS
 from flk.conformance.drafts.draft import NOW, SECRET, Draft, fields
+from flk.conformance.drafts.drawing import DRAWING, VRF, with_proof
 from flk.conformance.drafts.mutations import Fields, body_of
 from flk.conformance.operations.forms import Keys, LiveKeyForm
 from flk.conformance.operations.node import Arrival, NodeInput
+from flk.model.policies.document import VrfMode
 from flk.model.record.canonical import Profile
-from flk.model.record.record import Pcs
+from flk.model.record.record import DrawnPcs, Pcs
 from flk.model.record.signing import Algorithm, HmacKey, sign
 from flk.spec.constants import CONSTANTS
 
@@ -44,6 +46,7 @@ def node() -> Iterator[Draft]:
     yield from _refusals()
     yield from _tenants()
     yield from _time()
+    yield from _drawn()
 
 
 def _outcomes() -> Iterator[Draft]:
@@ -275,3 +278,48 @@ def _visits(
 ) -> Draft:
     arrivals = tuple(Arrival(NOW + number, tenant, sent) for number, (tenant, sent) in enumerate(visits))
     return Draft(slug, comment, NodeInput("eu", KEYS, (Profile.FIXED,), arrivals), requirements, flags)
+
+
+DRAWING_KEYS: Keys = {"default": (LiveKeyForm(Algorithm.ED25519, DRAWING.public),)}
+JUDGED = (Profile.JUDGED, Profile.FIXED)
+
+
+def _drawn() -> Iterator[Draft]:
+    """Records with proofs, where the policy does not look at them, tries them, and asks for them."""
+    first, again = _proven(), _proven(attempt=2, sent_at="2026-01-01T00:00:00Z")
+    other, wrong = _proven(seed=7), _proven(vrf_proof=str(with_proof(plain(epoch=2))["vrf_proof"]))
+    without, unsigned = _with_sig(plain(), SECRET), _with_sig(with_proof(plain(), seed=7), b"wrong")
+    for mode in VrfMode:
+        comment = f"{mode}: 401 and nothing is remembered, only where proofs are enforced"
+        yield _asked(f"drawn/{mode}-wrong-proof", comment, "VRF-2", mode, wrong, first)
+        yield _asked(f"drawn/{mode}-another-seed", comment, "VRF-5", mode, other, first)
+        yield _asked(f"drawn/{mode}-without-a-proof", comment, "VRF-6", mode, without, first)
+    comment = "what delivery changes draws no other seed"
+    yield _asked("drawn/delivered-again", comment, "DUP-2", VrfMode.ENFORCED, first, again)
+    comment = "seed and proof are part of the content"
+    yield _asked("drawn/equivocation", comment, "DUP-9", VrfMode.OFF, first, wrong, first)
+    comment = "a signature comes first"
+    yield _asked("drawn/forged", comment, "ORD-3", VrfMode.ENFORCED, unsigned, first)
+    comment = "a key that draws signs nothing, and one that signs draws nothing"
+    yield _asked("drawn/no-key", comment, "VRF-5", VrfMode.ENFORCED, first, keys={})
+    ended: Keys = {"default": (LiveKeyForm(Algorithm.ED25519, DRAWING.public, 0.0, NOW + 0.5),)}
+    comment = "a key counts while it is live, by the time of the log"
+    yield _asked("drawn/ended-key", comment, "VRF-5", VrfMode.ENFORCED, first, _proven(epoch=2), keys=ended)
+
+
+def _proven(**changes: object) -> str:
+    """A signed record with its proof, or with other values where wanted."""
+    of_record = {name: value for name, value in changes.items() if name not in {"seed", "vrf_proof"}}
+    of_proof = {name: value for name, value in changes.items() if name not in of_record}
+    return _with_sig(with_proof(plain(**of_record), **of_proof), SECRET)
+
+
+def _with_sig(record: Fields, secret: bytes) -> str:
+    kind = DrawnPcs if "vrf_proof" in record else Pcs
+    return body_of({**record, "sig": sign(HmacKey(secret), msgspec.convert(record, kind), Profile.JUDGED)}).decode()
+
+
+def _asked(slug: str, comment: str, requirement: str, mode: VrfMode, *bodies: str, keys: Keys = DRAWING_KEYS) -> Draft:
+    arrivals = tuple(Arrival(NOW + number, "default", each) for number, each in enumerate(bodies))
+    question = NodeInput("eu", KEYS, JUDGED, arrivals, keys, mode)
+    return Draft(slug, comment, question, (requirement,), ("judged", VRF))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from flk.conformance.drafts.draft import MERKLE_ROOT, Draft, fields
+from flk.conformance.drafts.drawing import VRF, respelt, with_proof
 from flk.conformance.drafts.mutations import Fields, Mutation, body_of, mutations
 from flk.conformance.operations.records import Body, Triple, ValidRecord
 from flk.model.record.record import Pcs
@@ -52,6 +53,7 @@ def validate() -> Iterator[Draft]:
     """Valid records of every shape, and every mutation."""
     for slug, (comment, requirement, body) in _valid_bodies().items():
         yield Draft(f"valid/{slug}", comment, Body(body=body), (requirement,))
+    yield from _with_proofs()
     valid = fields()
     for mutation in mutations():
         comment = f"breaks {mutation.requirement}: {mutation.name.replace('/', ', ').replace('-', ' ')}"
@@ -65,6 +67,39 @@ def validate() -> Iterator[Draft]:
             _FLAG.get(mutation.requirement, ()),
             refusal,
         )
+
+
+def _with_proofs() -> Iterator[Draft]:
+    """Records of the version with a proof: with one, without, and with texts that are none."""
+    whole = with_proof(fields())
+    yield Draft("drawn/valid", "the proof is read, and its form alone counts", _drawn(whole), ("REC-11",), (VRF,))
+    zeros = "A" * 107 + "="
+    yield Draft("drawn/zeros", "form is all that is asked", _drawn(whole | {"vrf_proof": zeros}), ("REC-11",), (VRF,))
+    plain = fields(version=LIMITS.drawn_version)
+    yield Draft("drawn/without", "a record of the version need not have one", _drawn(plain), ("REC-3",), (VRF,))
+    first = dict(sorted(whole.items(), key=lambda member: member[0] != "vrf_proof"))
+    yield Draft("drawn/first", "fields in any order", _drawn(first), ("REC-11",), (VRF,))
+    for slug, text in respelt(str(whole["vrf_proof"])).items():
+        body = _drawn(whole | {"vrf_proof": text})
+        comment = "a proof is the one standard base64 text of 80 bytes"
+        yield Draft(f"drawn/{slug}", comment, body, ("REC-11",), (VRF,), ("REC-11", "vrf_proof"))
+    no_texts: dict[str, object] = {"null": None, "number": 7, "list": []}
+    for slug, value in no_texts.items():
+        body = _drawn(whole | {"vrf_proof": value})
+        yield Draft(f"drawn/{slug}", "a proof is a text", body, ("REC-11",), (VRF,), ("REC-11", "vrf_proof"))
+    for slug, version in {"earlier": LIMITS.version, "spaced": " 0.2", "longer": "0.20"}.items():
+        body = _drawn(whole | {"version": version})
+        comment = "no other version has the field"
+        yield Draft(f"drawn/{slug}", comment, body, ("REC-3", "REC-10"), (VRF,), ("REC-3", "vrf_proof"))
+    twice = body_of(whole)[:-1] + b',"vrf_proof":"' + zeros.encode() + b'"}'
+    comment = "a repeated key is refused, whichever it is"
+    yield Draft(
+        "drawn/twice", comment, _body(twice), ("REC-2", "REC-10"), (VRF, "repeated-key"), ("REC-2", "vrf_proof")
+    )
+
+
+def _drawn(record: Fields) -> Body:
+    return _body(body_of(record))
 
 
 def _needs_a_name(mutation: Mutation) -> bool:

@@ -11,7 +11,18 @@ from typing import Never, TypeAlias, get_type_hints
 import msgspec
 from msgspec import Raw
 
-from flk.conformance.operations import canonical, clocks, node, placement, records, segments, signals, signatures, trees
+from flk.conformance.operations import (
+    canonical,
+    clocks,
+    drawing,
+    node,
+    placement,
+    records,
+    segments,
+    signals,
+    signatures,
+    trees,
+)
 from flk.model.refusal import Refused
 
 Operation: TypeAlias = Callable[[Never], object]
@@ -49,6 +60,9 @@ OPERATIONS: dict[str, Operation] = {
         segments.verify_segment,
         placement.ring_owner,
         placement.pause,
+        drawing.vrf_prove,
+        drawing.vrf_verify,
+        drawing.vrf_seed,
         node.node,
     )
 }

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from flk.model.log.hlc import Timestamp
+from flk.model.policies.signing import PolicyKeys
 from flk.model.record.canonical import Profile, Signed
 from flk.model.record.signing import (
     Algorithm,
@@ -37,7 +38,7 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class EightFields(Form, frozen=True):
-    """What a signature covers, unchecked: eight fields, and three more under profile `judged`."""
+    """What a signature covers, unchecked: eight fields, and three more under profile `judged`, or five of a record with a proof."""
 
     D_hat: Real
     budget: Real
@@ -50,6 +51,8 @@ class EightFields(Form, frozen=True):
     N_j: dict[str, int] = {}
     regime: str = ""
     scales: tuple[int, ...] = ()
+    seed: int | None = None
+    vrf_proof: str = ""
 
     def signed(self) -> Signed:
         """The model's value."""
@@ -65,7 +68,10 @@ class EightFields(Form, frozen=True):
         )
         if not self.scales:
             return eight
-        return Eleven(**msgspec.structs.asdict(eight), N_j=self.N_j, regime=self.regime, scales=self.scales)
+        eleven = Eleven(**msgspec.structs.asdict(eight), N_j=self.N_j, regime=self.regime, scales=self.scales)
+        if not self.vrf_proof:
+            return eleven
+        return Thirteen(**msgspec.structs.asdict(eleven), seed=self.seed or 0, vrf_proof=self.vrf_proof)
 
 
 class Eleven(Signed, frozen=True):
@@ -74,6 +80,13 @@ class Eleven(Signed, frozen=True):
     N_j: dict[str, int]
     regime: str
     scales: tuple[int, ...]
+
+
+class Thirteen(Eleven, frozen=True):
+    """The same, of a record that proves how its seed was drawn."""
+
+    seed: int
+    vrf_proof: str
 
 
 class SecretKey(Form, frozen=True):
@@ -105,9 +118,15 @@ Keys: TypeAlias = dict[str, tuple[LiveKeyForm, ...]]
 """The keys of each tenant."""
 
 
-def keyring(keys: Keys, profiles: tuple[Profile, ...]) -> Keyring:
+def keyring(
+    keys: Keys, profiles: tuple[Profile, ...], vrf_keys: Keys | None = None, policy_keys: PolicyKeys | None = None
+) -> Keyring:
     """The model's keyring."""
-    return Keyring({tenant: [form.live() for form in forms] for tenant, forms in keys.items()}, profiles)
+    return Keyring(_live(keys), profiles, policy_keys or {}, _live(vrf_keys or {}))
+
+
+def _live(keys: Keys) -> dict[str, list[LiveKey]]:
+    return {tenant: [form.live() for form in forms] for tenant, forms in keys.items()}
 
 
 def text(value: Text) -> str:

@@ -16,10 +16,12 @@ from flk.conformance.server.checks import CHECKS
 from flk.conformance.server.client import Client
 from flk.conformance.server.preflight import NAME, preflight
 from flk.conformance.server.replies import Failed, NoAnswer, NotExercised, Unreachable
-from flk.conformance.server.target import Commands, NotApplicable, Operators, Server, pcs
+from flk.conformance.server.target import AuditLog, Commands, Drawing, NotApplicable, Operators, Server, pcs
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.record.canonical import FIXED, Profile
+from flk.model.record.drawing import VrfPrivateKey
 from flk.model.record.signing import Signer, sign
+from flk.model.transparency.notes import BadNote, Verifier
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
 
@@ -62,6 +64,8 @@ def check_server(
     headers: Sequence[tuple[str, str]] = (),
     nodes: Iterable[str] = (),
     admin: tuple[str, str] | None = None,
+    audit: tuple[str, float] | None = None,
+    vrf: tuple[str, Signer, VrfPrivateKey] | None = None,
     thorough: bool = False,
     seed: int | None = None,
     deadline: float = DEADLINE_SECONDS,
@@ -74,8 +78,10 @@ def check_server(
     read their outcomes by id, where the server tells them. `checks` are names (none: all). `restart` is a command that restarts
     the server with its data, `overload` and `unavailable` bring about that submissions get 429 or 503, `recover` ends that.
     `signing_profile` is what signatures cover, `headers` go with each request. `nodes` are URLs of further nodes of the same
-    region, which must answer as one. `admin` is the URL of the operators' address, and a token of theirs. `thorough` asks ten
-    times as much where size matters. `seed` makes the records of an earlier run again. An answer may take `deadline` seconds.
+    region, which must answer as one. `admin` is the URL of the operators' address, and a token of theirs; `audit` the key of the
+    server's audit log, as text, and in how many seconds an outcome is to be a leaf of it; `vrf` a tenant whose policy enforces
+    proofs of seeds, with the key that signs for it and the one that draws. `thorough` asks ten times as much where size matters.
+    `seed` makes the records of an earlier run again. An answer may take `deadline` seconds.
     `progress`: whether there is a bar; None: in a terminal or a notebook.
 
     First a plain record of each tenant must be taken: if not, that is the report. Raises UnusableInput for a URL that is none, if
@@ -106,9 +112,19 @@ def check_server(
         thorough=thorough,
         others=[Client(node, deadline, headers) for node in nodes],
         operators=Operators(Client(admin[0], deadline, headers), admin[1]) if admin else None,
+        audit=AuditLog(_verifier(audit[0]), audit[1]) if audit else None,
+        drawing=Drawing(*vrf) if vrf else None,
     )
     with bar(shown=progress) as advance:
         return examine(subject, server_checks(*checks), progress=advance)
+
+
+def _verifier(text: str) -> Verifier:
+    """The key of a log. Raises UnusableInput."""
+    try:
+        return Verifier.parse(text)
+    except BadNote as bad:
+        raise UnusableInput(f"--audit-key: {bad}") from None
 
 
 def examine(server: Server, checks: Iterable[Check] = CHECKS, *, progress: Progress = silent) -> Report:
@@ -175,6 +191,7 @@ def _again(server: Server, chosen: Sequence[Check], results: Iterable[CaseResult
         ["flk", "conform", "server", server.client.url, "--key=KEYS.toml", *tenants, f"--seed={server.seed}"]
         + [f"--node={node.url}" for node in server.nodes[1:]]
         + server.administration
+        + server.further
         + ([] if server.profile is FIXED else [f"--signing-profile={server.profile}"])
         + (["--thorough"] if server.thorough else [])
         + [f"--check={name}" for name in names]

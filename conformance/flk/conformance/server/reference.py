@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 from threading import Lock, Thread
 from types import MappingProxyType
-from typing import TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from flk.model.effects import Effect
 from flk.model.entries.entry import Key
@@ -54,6 +54,26 @@ def reference_server(
         yield url
 
 
+class Told(NamedTuple):
+    """An answer."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class Audited(Protocol):
+    """The audit log of a node."""
+
+    def stored(self, submission: Submission) -> None:
+        """A submission was acknowledged."""
+        ...
+
+    def answer(self, name: str, authorization: str) -> Told:
+        """What is told under a path of the log."""
+        ...
+
+
 class ReferenceNode:
     """A node: `submit` is the program, under a lock since the memory runtime knows one thread."""
 
@@ -66,6 +86,8 @@ class ReferenceNode:
     """Whether operators are answered elsewhere, and the metrics told there alone (API-6)."""
     trouble: Refused | None = None
     """What every submission is refused with."""
+    audit: "Audited | None" = None
+    """Its audit log, if it has one."""
 
     def __init__(self, keyring: Keyring, tokens: Mapping[str, str] = MappingProxyType({})) -> None:
         self.keyring = keyring
@@ -100,6 +122,8 @@ class ReferenceNode:
         if self.trouble is not None:
             raise self.trouble
         response = self.submit(submission)
+        if self.audit is not None and response.status in ACKNOWLEDGED:
+            self.audit.stored(submission)
         now = f'"{self.runtime.clock:016x}"'.encode()  # the timestamp of a first write
         self.counts["flk_dedup_hits_total"] += response.status in ACKNOWLEDGED and now not in response.body
         self.counts["flk_equivocations_total"] += response.status == 409
@@ -157,6 +181,7 @@ class ReferenceNode:
         return "".join(types + [f"{name} {count}\n" for name, count in self.counts.items()])
 
 
+AUDIT_PATH = CONSTANTS.transparency.path
 ROUTES = {SUBMIT_PATH: "POST", BATCH_PATH: "POST", "/health": "GET", "/ready": "GET", "/metrics": "GET"}
 NO_PATH = b'{"error":"no such path","requirement":"ORD-8","field":null}'
 NO_TOKEN = b'{"error":"no token that counts","requirement":"API-1","field":null}'
@@ -185,6 +210,10 @@ class Handler(BaseHTTPRequestHandler):
         path = self.node.route(self.path)
         if path.startswith(f"{OUTCOMES_PATH}/") and self.command == "GET" and self.node.tokens:
             self.tell(path.rpartition("/")[2])
+            return
+        if path.startswith(f"{AUDIT_PATH}/") and self.node.audit is not None:
+            told = self.node.audit.answer(path.removeprefix(f"{AUDIT_PATH}/"), self.headers.get("Authorization", ""))
+            self.reply(told.status, told.body, told.headers)
             return
         offered = ROUTES.get(path)
         if offered is None:

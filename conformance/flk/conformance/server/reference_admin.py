@@ -6,13 +6,11 @@ from binascii import Error
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler
-from types import MappingProxyType
-from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from flk.conformance.server.reference import NO_METHOD, NO_PATH, NO_TOKEN, ReferenceNode, listening
+from flk.conformance.server.reference import NO_METHOD, NO_PATH, NO_TOKEN, ReferenceNode, Told, listening
 from flk.model.flow.submission import refuse
 from flk.model.refusal import Malformed
 from flk.spec.constants import CONSTANTS
@@ -21,14 +19,6 @@ SHARD = "only"
 PAGE = b"<!doctype html><html><head><title>node</title></head><body><h1>ready</h1></body></html>"
 _REGION = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHARDS = re.compile("/admin/shards/([^/]+)(/sample)?")
-
-
-class Told(NamedTuple):
-    """An answer."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class ReferenceAdmin:

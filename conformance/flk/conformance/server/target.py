@@ -20,8 +20,10 @@ from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.answers import OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.record.canonical import FIXED, Profile, canonical_bytes
-from flk.model.record.record import Pcs
+from flk.model.record.drawing import VrfPrivateKey
+from flk.model.record.record import DrawnPcs, Pcs
 from flk.model.record.signing import Signer, sign
+from flk.model.transparency.notes import Verifier
 from flk.spec.constants import CONSTANTS
 
 POLL_SECONDS = 0.05
@@ -57,6 +59,21 @@ class Operators(NamedTuple):
     token: str
 
 
+class AuditLog(NamedTuple):
+    """The key that the server's audit log signs its checkpoints with, and in how many seconds an outcome is to be a leaf of it."""
+
+    key: Verifier
+    within: float
+
+
+class Drawing(NamedTuple):
+    """A tenant whose policy enforces proofs of seeds, the key that signs its records, and the one that draws."""
+
+    tenant: str
+    signer: Signer
+    key: VrfPrivateKey
+
+
 class Server:
     """A running server, and the tenants whose keys the caller holds, the main one first.
 
@@ -80,8 +97,11 @@ class Server:
         patience: float = 30.0,
         others: Sequence[Client] = (),
         operators: Operators | None = None,
+        audit: AuditLog | None = None,
+        drawing: Drawing | None = None,
     ) -> None:
         self.client = client
+        self._audit, self._drawing = audit, drawing
         self._operators = operators
         self.nodes = (client, *others)
         self.tenants = tuple(tenants)
@@ -148,6 +168,12 @@ class Server:
         """What of a command line names the operators' address; the token is the caller's to put in."""
         return [f"--admin={self._operators.client.url}", "--admin-token=TOKEN"] if self._operators else []
 
+    @property
+    def further(self) -> list[str]:
+        """What of a command line names the audit log, and the tenant of which proofs are asked for."""
+        log = [f"--audit-key={self._audit.key}", f"--audit-within={self._audit.within:g}"] if self._audit else []
+        return log + ([f"--vrf={self._drawing.tenant}"] if self._drawing else [])
+
     def shown(self) -> list[tuple[str, str]]:
         """The header of who has that token."""
         return [("Authorization", f"Bearer {self.operator}")]
@@ -169,6 +195,20 @@ class Server:
                 "needs the address of operators and a token of theirs: --admin URL --admin-token …, or admin= in Python"
             )
         return self._operators
+
+    @property
+    def audit(self) -> AuditLog:
+        """Its audit log. Raises NotApplicable if the caller has no key of one: then it has none, as far as is known."""
+        if self._audit is None:
+            raise NotApplicable("needs the key of the server's audit log: --audit-key NAME+ID+KEY, or audit= in Python")
+        return self._audit
+
+    @property
+    def drawing(self) -> Drawing:
+        """A tenant of which proofs are asked for. Raises NotApplicable if the caller names none."""
+        if self._drawing is None:
+            raise NotApplicable("needs a tenant whose policy enforces proofs of seeds: --vrf TENANT, or vrf= in Python")
+        return self._drawing
 
     def has_token(self, tenant: str) -> bool:
         """Whether the caller holds a token that reads a tenant's outcomes."""
@@ -289,7 +329,7 @@ def as_body(record: Fields | bytes) -> bytes:
 
 def pcs(record: Fields) -> Pcs:
     """The model's value of a valid record."""
-    return msgspec.convert(record, Pcs)
+    return msgspec.convert(record, DrawnPcs if "vrf_proof" in record else Pcs)
 
 
 def expect_status(reply: Reply, statuses: int | Iterable[int], why: str) -> None:

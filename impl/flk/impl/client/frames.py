@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from flk.model.record.drawing import VrfPrivateKey
 from flk.model.record.record import Pcs
 from flk.spec.errors import needs
 
@@ -20,14 +21,21 @@ class Frame(Protocol):
 
 
 def record(
-    frame: Frame, columns: Sequence[str] = (), *, shard: str, epoch: int = 0, seed: int | None = None, sent_at: str = ""
+    frame: Frame,
+    columns: Sequence[str] = (),
+    *,
+    shard: str,
+    epoch: int = 0,
+    seed: int | VrfPrivateKey | None = None,
+    sent_at: str = "",
 ) -> Pcs:
     """The unsigned record of a data frame, each row a point; `submit` signs it.
 
     `columns` are the coordinates, by default all that hold numbers; each is scaled to its extent. `shard` and `epoch` tell the
-    record from others of the same data, `seed` draws the directions of `coh_star` (42 if nobody chooses), `sent_at` is now in RFC
-    3339 by default. Raises UnusableInput, which names the row, the column and the fix, for a cell that is no finite number;
-    MissingExtra without NumPy and PyArrow (`pip install 'flk-lab[frames]'`).
+    record from others of the same data, `seed` draws the directions of `coh_star` (42 if nobody chooses; a `VrfPrivateKey` draws a
+    seed, and the record proves it), `sent_at` is now in RFC 3339 by default. Raises UnusableInput, which names the row, the
+    column and the fix, for a cell that is no finite number; MissingExtra without NumPy and PyArrow
+    (`pip install 'flk-lab[frames]'`).
 
     >>> import polars
     >>> walk = polars.DataFrame({"x": [0.1, 0.4, 0.9], "y": [0.2, 0.8, 0.3], "who": ["a", "b", "c"]})
@@ -47,7 +55,7 @@ def records(
     window: int,
     stride: int = 0,
     epoch: int = 0,
-    seed: int | None = None,
+    seed: int | VrfPrivateKey | None = None,
     sent_at: str = "",
 ) -> Iterator[Pcs]:
     """The unsigned records of a data frame's windows: of `window` rows each, one beginning every `stride` rows (0: a window),
@@ -68,7 +76,7 @@ def _records(
     window: int,
     stride: int,
     epoch: int,
-    seed: int | None,
+    seed: int | VrfPrivateKey | None,
     sent_at: str,
 ) -> Iterator[Pcs]:
     with needs("frames", "records of data frames"):

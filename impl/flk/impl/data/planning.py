@@ -14,15 +14,18 @@ from flk.model.entries.judgement import judge
 from flk.model.flow.submission import from_payload
 from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import text, wall_seconds
-from flk.model.policies.document import Policy
+from flk.model.policies.document import Policy, VrfMode
 from flk.model.programs.examine import trust_of
+from flk.model.record.drawing import require_drawn
 from flk.model.record.record import Pcs, decode
 from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """A record whose outcome would be another: whose it is, when it was logged, what regime it claims, and both outcomes."""
+    """A record whose outcome would be another: whose it is, when it was logged, what regime it claims, both outcomes; or by which
+    requirement it would be refused (VRF-6).
+    """
 
     tenant: str
     pcs_id: str
@@ -30,11 +33,12 @@ class Changed(msgspec.Struct, frozen=True):
     regime: str
     before: Outcome
     after: Outcome
+    refused: str = ""
 
     @property
     def transition(self) -> str:
-        """From which reason to which."""
-        return f"{self.before.reason} -> {self.after.reason}"
+        """From which reason to which, or to the requirement by which it would be refused."""
+        return f"{self.before.reason} -> {self.refused or self.after.reason}"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -80,8 +84,9 @@ def plan(data: Path, keyring: Keyring, candidate: Policy, sample: int | None = N
         frame, record = first[key]
         before = judge(record, rules=trust_of(keyring).ruling(frame.stated).of(key[0]).rules)
         after = judge(record, rules=candidate.rules)
-        if before != after:
-            changed.append(Changed(*key, text(frame.timestamp), record.regime.value, before, after))
+        refused = _refused(record, frame, keyring, key[0], candidate)
+        if before != after or refused:
+            changed.append(Changed(*key, text(frame.timestamp), record.regime.value, before, after, refused))
     return Plan(candidate.version, len(first), judged, tuple(changed))
 
 
@@ -94,11 +99,24 @@ def _frames(data: Path) -> Iterator[Frame]:
                 yield from scan(path.read_bytes()).frames
 
 
+def _refused(record: Pcs, frame: Frame, keyring: Keyring, tenant: str, policy: Policy) -> str:
+    """The requirement by which a policy refuses a record that is authentic, empty if it does not (VRF-6)."""
+    if policy.vrf is VrfMode.ENFORCED:
+        try:
+            require_drawn(record, keyring.vrf_keys(tenant, wall_seconds(frame.timestamp)))
+        except Refused as refusal:
+            return refusal.requirement
+    return ""
+
+
 def _authentic(frame: Frame, keyring: Keyring) -> tuple[tuple[str, str], Pcs] | None:
     submission = from_payload(frame.payload)
     try:
         record = decode(submission.body)
         keyring.authenticate(submission.tenant, record, record.sig, wall_seconds(frame.timestamp))
     except Refused:
+        return None
+    policy = trust_of(keyring).ruling(frame.stated).of(submission.tenant)
+    if _refused(record, frame, keyring, submission.tenant, policy):
         return None
     return (submission.tenant, record.pcs_id), record

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from flk.impl.audit_keys import read_signer, read_verifier
-from flk.impl.keys import KeyEntry
+from flk.impl.keys import KeyEntry, Use
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.node import RealNode
@@ -68,14 +68,17 @@ def facts_of(signer: Signer, keys: LiveKeys, tenancy: Tenancy | None) -> list[Fa
 
 
 def _key(signer: Signer, entry: KeyEntry) -> dict[str, Value]:
-    """A key: public, or a fingerprint by which a secret is known that is another, and which only who has the log's key can make."""
+    """A key: public, or a fingerprint by which a secret is known that is another, and which only who has the log's key makes; and
+    what it is for, if that is not to sign records.
+    """
     key = entry.verifier()
     if isinstance(key, Ed25519PublicKey):
         told = key.material
     else:
         assert isinstance(key, HmacKey), "there are two kinds of keys"
         told = digest(signer.key.sign(b"fingerprints of secrets"), key.material, "sha256")
-    return {
+    use: dict[str, Value] = {} if entry.use is Use.RECORDS else {"use": str(entry.use)}
+    return use | {
         "algorithm": str(entry.algorithm),
         "id": entry.id,
         "key": told.hex(),

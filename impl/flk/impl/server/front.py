@@ -45,6 +45,7 @@ class Front:
         self, settings: Settings, metrics: Metrics, progress: Progress, reload: Reload, telling: Untold
     ) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._telling = telling
         self._access = Access(settings.access) if settings.access is not None else None
         if self._access is not None:
@@ -97,7 +98,7 @@ class Front:
         service = Service(
             runtime,
             settings.region,
-            Here(examined, partial(runtime.node.disk.stated_at, INBOX)),
+            Here(examined.doubting(self._metrics.doubted), partial(runtime.node.disk.stated_at, INBOX)),
             admission,
             self._scrapes,
             replicator.behind,

@@ -1,5 +1,6 @@
 """The keys of a node that runs: read at its start, and again whenever somebody asks (SIGN-8)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from flk.impl.keys import keyring_of, policy_verifiers, read_keys
@@ -7,10 +8,14 @@ from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import UNSTATED, Frame, Stated
-from flk.model.log.hlc import Timestamp
+from flk.model.log.hlc import Timestamp, wall_seconds
+from flk.model.policies.document import VrfMode
 from flk.model.policies.signing import PolicyKeys
-from flk.model.programs.examine import claims_of
+from flk.model.programs.examine import Examine, claims_of, trust_of
 from flk.model.record.canonical import Profile
+from flk.model.record.drawing import require_drawn
+from flk.model.record.record import decode
+from flk.model.refusal import Unauthenticated
 
 
 class LiveKeys:
@@ -34,6 +39,23 @@ class LiveKeys:
     ) -> Claim:
         """As `examine`."""
         return self._examine(submission, timestamp, region, stated)
+
+    def doubting(self, doubtful: Callable[[str], object]) -> Examine:
+        """`examine` for what comes in: of a record that is taken, and would not be if the policy enforced the proofs of seeds that
+        it has on trial, `doubtful` is told the requirement (VRF-6).
+        """
+
+        def examined(submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /) -> Claim:
+            claim = self(submission, timestamp, region, stated)
+            if stated.text and trust_of(self._keyring).ruling(stated).of(submission.tenant).vrf is VrfMode.SHADOW:
+                try:
+                    keys = self._keyring.vrf_keys(submission.tenant, wall_seconds(timestamp))
+                    require_drawn(decode(submission.body), keys)
+                except Unauthenticated as refusal:
+                    doubtful(refusal.requirement)
+            return claim
+
+        return examined
 
     def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
         """As `claims_of`."""

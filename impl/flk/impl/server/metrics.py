@@ -221,6 +221,10 @@ class Metrics:
         if requirement.startswith("SIGN-"):
             self._signature_errors.inc()
 
+    def doubted(self, requirement: str) -> None:
+        """A record was taken that would be refused if proofs of seeds were enforced (VRF-6)."""
+        self._counter("flk_vrf_doubts_total", requirement).inc()
+
     def exposition(self) -> bytes:
         """The text format of Prometheus."""
         return generate_latest(self._registry)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flk.impl.http.messages import Answer, Headers
-from flk.impl.keys import read_keys
+from flk.impl.keys import Use, read_keys
 from flk.impl.server.node import RealNode
 from flk.impl.server.replicator import Replicator
 from flk.impl.storage.sharded import ShardedStore
@@ -124,7 +124,9 @@ class Status:
             yield Row("Not read again", str(mistake), good=False)
             return
         now = time.time()
-        live = Counter(entry.tenant for entry in entries if entry.begins <= now < entry.ends)
+        live = Counter(
+            entry.tenant for entry in entries if entry.use is Use.RECORDS and entry.begins <= now < entry.ends
+        )
         for tenant in dict.fromkeys([*(entry.tenant for entry in entries), *bounds]):
             said = bounds.get(tenant, bounds.get(OTHERS, UNBOUNDED))
             words = [f"{live[tenant]} live keys"] * (tenant != OTHERS) + [quota.promise for quota in said.quotas]

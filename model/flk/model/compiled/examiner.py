@@ -14,6 +14,7 @@ from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission, from_payload
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp
+from flk.model.policies.document import VrfMode
 from flk.model.programs.examine import Examine, examine, trust_of
 from flk.model.record.canonical import Profile
 from flk.model.record.rules import DEFAULT, Rules
@@ -114,7 +115,9 @@ class Examiner:
         book = self._books.get(stated)
         if book is None:
             ruling = trust_of(self._keyring).ruling(stated)
-            book = self._books[stated] = book_of(self._compiled, self._keyring, lambda tenant: ruling.of(tenant).rules)
+            book = book_of(self._compiled, self._keyring, lambda tenant: ruling.of(tenant).rules)
+            book = {tenant: keys for tenant, keys in book.items() if ruling.of(tenant).vrf is not VrfMode.ENFORCED}
+            self._books[stated] = book  # who is not in it is handed back: C checks no proofs (VRF-6)
             if len(self._books) > _MAX_BOOKS:
                 del self._books[next(each for each in self._books if each.text)]
         return book

@@ -1,10 +1,12 @@
 """A policy: its fields, its canonical bytes and its digest (POL-1, POL-3)."""
 
 import json
+from enum import StrEnum
 from hashlib import sha256
 from json.encoder import encode_basestring as quoted  # escapes as RFC 8785 section 3.2.2.2 asks
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from flk.model.record.canonical import fixed9, nano
 from flk.model.record.rules import DEFAULT as DEFAULT_RULES
@@ -14,6 +16,14 @@ from flk.spec.constants import CONSTANTS
 LIMITS = CONSTANTS.policy
 TOL_COH = round(CONSTANTS.record.coh_star_max - 1, CONSTANTS.canonical.digits)
 """How far `coh_star` may exceed 1. Every policy says so, and none changes it: a record beyond it is none (REC-5)."""
+
+
+class VrfMode(StrEnum):
+    """What comes of the proofs that records have of their seeds (VRF-6)."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    ENFORCED = "enforced"
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +45,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str = ""
     created_at: str = ""
     flags: dict[str, bool] = {}
+    vrf_mode: VrfMode | UnsetType = UNSET
     signed_by: str = ""
     signature: str = ""
 
@@ -53,6 +64,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             gamma=self.gamma,
             D0=self.D0,
         )
+
+    @property
+    def vrf(self) -> VrfMode:
+        """What comes of proofs: nothing, where the policy is silent (VRF-6)."""
+        return self.vrf_mode or VrfMode.OFF
 
     @property
     def number(self) -> tuple[int, ...]:
@@ -101,12 +117,13 @@ DEFAULT = Policy(
 
 def canonical_policy(policy: Policy) -> bytes:
     """The bytes that are hashed and signed: all fields but those that say who signed, keys in code-point order, no spaces, UTF-8;
-    numbers with nine fractional digits, as in records (POL-3, C14N-2).
+    numbers with nine fractional digits, as in records (POL-3, C14N-2). A `vrf_mode` that is off is left out.
 
     >>> canonical_policy(DEFAULT)[:32]
     b'{"D0":2.200000000,"alpha":0.3000'
     """
-    fields = sorted(set(Policy.__struct_fields__) - UNSIGNED)
+    silent = UNSIGNED if policy.vrf is not VrfMode.OFF else {*UNSIGNED, "vrf_mode"}
+    fields = sorted(set(Policy.__struct_fields__) - silent)
     return ("{" + ",".join(f'"{name}":{_text(getattr(policy, name))}' for name in fields) + "}").encode()
 
 

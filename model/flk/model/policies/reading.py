@@ -8,8 +8,9 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
-from flk.model.policies.document import LIMITS, PARAMETERS, TOL_COH, Policy
+from flk.model.policies.document import LIMITS, PARAMETERS, TOL_COH, Policy, VrfMode
 from flk.model.record.canonical import round9
 from flk.spec.constants import CONSTANTS
 from flk.spec.hints import nearest
@@ -78,7 +79,8 @@ def read(text: bytes) -> Reading:
     if faults:
         mistakes = (Mistake(_line(decoded, fault.field), *fault) for fault in faults)
         return Reading(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
-    return Reading((), msgspec.convert(found, Policy))
+    policy = msgspec.convert(found, Policy)
+    return Reading((), policy if policy.vrf is not VrfMode.OFF else msgspec.structs.replace(policy, vrf_mode=UNSET))
 
 
 def _hopeless(problem: str, mend: str, line: int = 1) -> Reading:
@@ -167,6 +169,11 @@ def _flags(name: str, value: Any) -> Iterator[_Fault]:
             yield _Fault(flag, "is set", "write false: no policy switches off the log or the check of signatures")
 
 
+def _vrf_mode(name: str, value: Any) -> Iterator[_Fault]:
+    if value not in LIMITS.vrf_modes:
+        yield _Fault(name, f"is {_shown(value)}", f"choose one of {', '.join(LIMITS.vrf_modes)}, or leave it out")
+
+
 _CHECKS: dict[str, Callable[[str, Any], Iterator[_Fault]]] = {
     "version": _form(LIMITS.version_pattern, "is no version", "write three whole numbers, such as 1.1.0"),
     "name": _words,
@@ -175,6 +182,7 @@ _CHECKS: dict[str, Callable[[str, Any], Iterator[_Fault]]] = {
         LIMITS.created_at_pattern, "is no moment", "write one in UTC, such as 2026-01-01T00:00:00Z", empty=True
     ),
     "flags": _flags,
+    "vrf_mode": _vrf_mode,
     "signed_by": _form(LIMITS.signer_pattern, "is no id of a key", "`flk policy sign` fills it in", empty=True),
     "signature": _form("^[A-Za-z0-9+/]{86}==$", "is no signature", "`flk policy sign` fills it in", empty=True),
 }

@@ -9,7 +9,9 @@ from flk.model.entries.judgement import judge
 from flk.model.flow.submission import Submission, from_payload
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp, wall_seconds
+from flk.model.policies.document import VrfMode
 from flk.model.policies.trust import Trust
+from flk.model.record.drawing import require_drawn
 from flk.model.record.record import decode
 from flk.model.record.signing import Keyring
 from flk.model.refusal import Refused
@@ -31,13 +33,16 @@ def examine(
     """What a submission claims that `region` logged at `timestamp`, where its log `stated` this of policies: a pure function, so
     that every replay anywhere comes to the same entry (JDG-5).
 
-    Raises Malformed (ORD-2), then Unauthenticated (ORD-3): no lookup has happened by then. Raises Unvouched if what is stated is
-    not signed by a key for policies (POL-5).
+    Raises Malformed (ORD-2), then Unauthenticated (ORD-3), also for a seed that no key drew where the policy enforces that (VRF-6):
+    no lookup has happened by then. Raises Unvouched if what is stated is not signed by a key for policies (POL-5).
     """
-    ruling = trust_of(keyring).ruling(stated)
+    policy = trust_of(keyring).ruling(stated).of(submission.tenant)
     record = decode(submission.body)
-    canonical = keyring.authenticate(submission.tenant, record, record.sig, wall_seconds(timestamp))
-    outcome = judge(record, rules=ruling.of(submission.tenant).rules) if stated.text else judge(record)
+    at = wall_seconds(timestamp)
+    canonical = keyring.authenticate(submission.tenant, record, record.sig, at)
+    if policy.vrf is VrfMode.ENFORCED:
+        require_drawn(record, keyring.vrf_keys(submission.tenant, at))
+    outcome = judge(record, rules=policy.rules) if stated.text else judge(record)
     entry = Entry(timestamp, region, content_digest(record, canonical), outcome)
     return Claim(Key(submission.tenant, record.pcs_id), entry)
 

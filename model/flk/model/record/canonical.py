@@ -62,9 +62,25 @@ class Judged(Protocol):
         ...
 
 
+class Drawn(Judged, Protocol):
+    """What a record besides has whose seed a verifiable random function drew (VRF-4)."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of the directions behind `coh_star`."""
+        ...
+
+    @property
+    def vrf_proof(self) -> str:
+        """The proof that nobody chose it."""
+        ...
+
+
 EIGHT = Signed.__struct_fields__
 BESIDE = ("N_j", "regime", "scales")
 """What a signature of profile JUDGED covers besides."""
+BESIDE_DRAWN = (*BESIDE, "seed", "vrf_proof")
+"""The same, of a record that has a proof."""
 
 
 def round9(x: float) -> float:
@@ -145,9 +161,15 @@ def says_what_is_judged(record: object) -> TypeGuard[Judged]:
     return hasattr(record, "scales")
 
 
+def says_how_it_was_drawn(record: Judged) -> TypeGuard[Drawn]:
+    """Whether it has a proof of its seed, which profile JUDGED covers with the seed itself (C14N-9)."""
+    return hasattr(record, "vrf_proof")
+
+
 def judged_bytes(record: Judged, canonical: bytes) -> bytes:
     """All that is signed or judged: the canonical bytes, a newline, then `{"N_j":{...},"regime":"...","scales":[...]}` with `N_j`
-    in the order of `scales` (C14N-9). Raises ValueError if a scale has no count.
+    in the order of `scales`; `seed` and `vrf_proof` follow where there is a proof (C14N-9). Raises ValueError if a scale has no
+    count.
     """
     names, counts = names_of(record.scales), record.N_j
     if tuple(counts) != names:
@@ -155,7 +177,10 @@ def judged_bytes(record: Judged, canonical: bytes) -> bytes:
             counts = {name: counts[name] for name in names}
         except KeyError as scale:
             raise ValueError(f"C14N-9: N_j has no count for scale {scale}") from None
-    return canonical + b"\n" + _encode(_Beside(counts, record.regime, record.scales))
+    regime, scales = record.regime, record.scales
+    if says_how_it_was_drawn(record):
+        return canonical + b"\n" + _encode(_BesideDrawn(counts, regime, scales, record.seed, record.vrf_proof))
+    return canonical + b"\n" + _encode(_Beside(counts, regime, scales))
 
 
 class _Beside(msgspec.Struct, gc=False):
@@ -164,6 +189,13 @@ class _Beside(msgspec.Struct, gc=False):
     N_j: Mapping[str, int]
     regime: str
     scales: tuple[int, ...]
+
+
+class _BesideDrawn(_Beside, gc=False):
+    """The same, of a record that has a proof."""
+
+    seed: int
+    vrf_proof: str
 
 
 _encode = msgspec.json.Encoder().encode

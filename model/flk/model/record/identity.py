@@ -11,4 +11,13 @@ def pcs_id(merkle_root: str, epoch: int, shard_id: str) -> str:
     >>> pcs_id("a" * 64, 1, "shard-001")[:16]
     'a687cafc6f56b4da'
     """
-    return sha256(f"{merkle_root}|{epoch}|{shard_id}".encode()).hexdigest()
+    return sha256(preimage(merkle_root, epoch, shard_id)).hexdigest()
+
+
+def preimage(merkle_root: str, epoch: int, shard_id: str) -> bytes:
+    """What an id is the hash of, and a seed is drawn from (VRF-5).
+
+    >>> preimage("a" * 64, 1, "shard-001")[64:]
+    b'|1|shard-001'
+    """
+    return f"{merkle_root}|{epoch}|{shard_id}".encode()

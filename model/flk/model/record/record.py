@@ -15,6 +15,7 @@ from flk.spec.constants import CONSTANTS
 
 LIMITS = CONSTANTS.record
 _UNKNOWN = "Object contains unknown field `"
+_PROOF_IS_UNKNOWN = f"{_UNKNOWN}vrf_proof`"
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _PLACE = " - at `$."
 
@@ -45,7 +46,8 @@ NO_FAULT = Fault(outbox_seq=0, degraded=False, fallbacks=(), clock_skew_ms=0)
 
 
 class Pcs(Signed, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One Proof-of-Computation Summary, all nineteen fields. Built directly it is unchecked; `decode` yields only valid ones.
+    """One Proof-of-Computation Summary, all nineteen fields (`DrawnPcs` has one more). Built directly it is unchecked;
+    `decode` yields only valid ones.
 
     `scales` and `N_j` are the cells counted at each scale, `D_hat`, `coh_star` (with its direction `v_star`) and `r` the signals,
     `regime` and `budget` follow from them, `ft` says how the agent fared. Frozen; `msgspec.structs.replace` gives another.
@@ -81,7 +83,21 @@ class Pcs(Signed, frozen=True, forbid_unknown_fields=True, gc=False):
     ft: Fault
 
 
+class DrawnPcs(Pcs, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A summary with a twentieth field: the proof that a verifiable random function drew its seed (VRF-4)."""
+
+    vrf_proof: str
+
+
+class _Edition(msgspec.Struct):
+    """What is read of a body to know which fields it may have."""
+
+    version: str = ""
+
+
 _read = msgspec.json.Decoder(Pcs).decode
+_read_drawn = msgspec.json.Decoder(DrawnPcs).decode
+_read_edition = msgspec.json.Decoder(_Edition).decode
 _encoder = msgspec.json.Encoder()
 
 
@@ -108,13 +124,31 @@ def decode(body: bytes) -> Pcs:
     REC-8 attempt
     """
     try:
-        record = _read(body)
+        record = _read_either(body)
     except msgspec.ValidationError as error:
         raise _not_json(body) or _broken_rule(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _not_one_object(error) from None
     _validate(record, body)
     return record
+
+
+def _read_either(body: bytes) -> Pcs:
+    """The record, with or without a proof. Only a version in which there is that field may have it (REC-3)."""
+    try:
+        return _read(body)
+    except msgspec.ValidationError as error:
+        if str(error) != _PROOF_IS_UNKNOWN or not _may_have_proof(body):
+            raise
+    return _read_drawn(body)
+
+
+def _may_have_proof(body: bytes) -> bool:
+    """Whether the record is of the version with a proof. Nesting beyond the decoder's limit is not looked into."""
+    try:
+        return _read_edition(body).version == LIMITS.drawn_version
+    except RecursionError:
+        return False
 
 
 def _not_json(body: bytes) -> Malformed | None:
@@ -138,12 +172,17 @@ def _not_one_object(error: Exception) -> Malformed:
 def _validate(record: Pcs, body: bytes) -> None:
     """The rules that no single field's type can state."""
     counts = record.N_j
-    if body.count(b'"') != 2 * (_TEXTS + len(counts) + len(record.ft.fallbacks)) or b"\\" in body:
+    drawn = isinstance(record, DrawnPcs)
+    texts = _TEXTS + 2 * drawn + len(counts) + len(record.ft.fallbacks)
+    if body.count(b'"') != 2 * texts or b"\\" in body:
         _refuse_repeated_keys(body)
     if record.schema != LIMITS.schema:
         raise Malformed("REC-4", f"schema must be {LIMITS.schema!r}", field="schema")
     if not _well_formed(f"{record.merkle_root}|{record.shard_id}|{record.sent_at}"):
         raise _malformed_text(record)
+    if isinstance(record, DrawnPcs) and not _matches(LIMITS.vrf_proof_pattern, record.vrf_proof):
+        what = "the standard base64, with padding, of 80 bytes"
+        raise Malformed(LIMITS.requirement["vrf_proof"], f"vrf_proof must be {what}", field="vrf_proof")
     names = names_of(record.scales)
     if tuple(counts) != names:  # in another order, or wrong
         if len(set(names)) != len(names):

@@ -153,8 +153,8 @@ class LiveKey:
 
 
 class Keyring:
-    """The keys of each tenant, several of them live while they rotate (SIGN-4), the profiles it accepts (C14N-6, C14N-9), and the
-    keys for policies, by their ids (POL-5).
+    """The keys of each tenant, several of them live while they rotate (SIGN-4), the profiles it accepts (C14N-6, C14N-9), the keys
+    for policies, by their ids (POL-5), and those by which tenants draw seeds, which sign no record (VRF-5).
 
     A key without a window of time counts always.
 
@@ -168,13 +168,13 @@ class Keyring:
         keys: Mapping[str, Iterable[LiveKey | Key]],
         profiles: Iterable[Profile] = ACCEPTED,
         policy_keys: Mapping[str, Ed25519PublicKey] | None = None,
+        vrf_keys: Mapping[str, Iterable[LiveKey | Key]] | None = None,
     ) -> None:
-        self._keys = {
-            tenant: tuple(key if isinstance(key, LiveKey) else LiveKey(key) for key in several)
-            for tenant, several in keys.items()
-        }
+        self._keys = _all_live(keys)
+        self._vrf_keys = _all_live(vrf_keys or {})
         self._key_changes = {
-            tenant: tuple(sorted({at for key in live for at in key.bounds})) for tenant, live in self._keys.items()
+            tenant: tuple(sorted({at for key in (*live, *self._vrf_keys.get(tenant, ())) for at in key.bounds}))
+            for tenant, live in self._keys.items()
         }
         self.profiles = tuple(profiles)
         self.policy_keys = dict(policy_keys or {})
@@ -206,9 +206,21 @@ class Keyring:
                     return canonical
         raise unsigned()
 
+    def vrf_keys(self, tenant: str, at: float) -> tuple[bytes, ...]:
+        """The public keys by which a tenant draws seeds, of those that are live at wall time `at` (VRF-5)."""
+        return tuple(live.material for live in self._vrf_keys.get(tenant, ()) if live.not_before <= at < live.not_after)
+
     def key_changes(self, tenant: str) -> tuple[float, ...]:
-        """The wall times, in order, at which a key of `tenant` begins or ceases to count."""
+        """The wall times, in order, at which a key of `tenant` begins or ceases to count, of either kind."""
         return self._key_changes.get(tenant, ())
+
+
+def _all_live(keys: Mapping[str, Iterable[LiveKey | Key]]) -> dict[str, tuple[LiveKey, ...]]:
+    """The keys of each tenant with their windows of time."""
+    return {
+        tenant: tuple(key if isinstance(key, LiveKey) else LiveKey(key) for key in several)
+        for tenant, several in keys.items()
+    }
 
 
 def unsigned() -> Unauthenticated:

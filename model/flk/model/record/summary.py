@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flk.model.record.canonical import Profile, round9
+from flk.model.record.drawing import Draw, VrfPrivateKey
 from flk.model.record.identity import pcs_id
 from flk.model.record.merkle import chunks, merkle_root
-from flk.model.record.record import LIMITS, NO_FAULT, Fault, Pcs, decode, encode
+from flk.model.record.record import LIMITS, NO_FAULT, DrawnPcs, Fault, Pcs, decode, encode
 from flk.model.record.signals import budget, compressibility, d_hat, regime
 from flk.model.record.signing import Signer, sign
 from flk.model.refusal import Malformed
@@ -24,7 +25,7 @@ def summarise(
     *,
     shard_id: str,
     epoch: int,
-    seed: int,
+    seed: int | VrfPrivateKey,
     sent_at: str,
     attempt: int = 1,
     ft: Fault = NO_FAULT,
@@ -32,7 +33,9 @@ def summarise(
     """The unsigned record of `points`, one to a row, and of `raw`, the bytes they were read from.
 
     The slope counts cells of side 1/scale, so coordinates are in units of the data's extent: the caller maps each axis to
-    [0, 1], or to a range of a few units. Raises ValueError, naming the field, where no valid record comes of the input: no
+    [0, 1], or to a range of a few units. A `seed` that is a key draws the number, and the record proves that it did (VRF-4).
+
+    Raises ValueError, naming the field, where no valid record comes of the input: no
     point, a coordinate that is not finite, a seed outside 0 … 2^32 - 1, or data in so many dimensions that the slope exceeds
     its bound; MissingExtra where NumPy is not installed.
 
@@ -48,9 +51,10 @@ def summarise(
     scales = CONSTANTS.signals.scales
     counts = count_cells(rows, scales)
     slope = round9(d_hat(scales, [counts[scale] for scale in scales]))
-    coh_star, v_star = coherence(rows, seed)
-    coh_star, r = round9(coh_star), round9(compressibility(raw))
     root = merkle_root(chunks(raw)).hex()
+    draw = seed.draw(root, epoch, shard_id) if isinstance(seed, VrfPrivateKey) else Draw(seed, "")
+    coh_star, v_star = coherence(rows, draw.seed)
+    coh_star, r = round9(coh_star), round9(compressibility(raw))
     record = Pcs(
         pcs_id=pcs_id(root, epoch, shard_id),
         schema=LIMITS.schema,
@@ -59,7 +63,7 @@ def summarise(
         epoch=epoch,
         attempt=attempt,
         sent_at=sent_at,
-        seed=seed,
+        seed=draw.seed,
         scales=scales,
         N_j={str(scale): count for scale, count in counts.items()},
         coh_star=coh_star,
@@ -72,7 +76,7 @@ def summarise(
         sig="",
         ft=ft,
     )
-    return _valid(record)
+    return _valid(_with_proof(record, draw.proof) if draw.proof else record)
 
 
 def signed(record: Pcs, key: Signer, profile: Profile = Profile.JUDGED) -> Pcs:
@@ -86,6 +90,11 @@ def signed(record: Pcs, key: Signer, profile: Profile = Profile.JUDGED) -> Pcs:
     True
     """
     return msgspec.structs.replace(record, sig=sign(key, record, profile))
+
+
+def _with_proof(record: Pcs, proof: str) -> DrawnPcs:
+    fields = msgspec.structs.asdict(record) | {"version": LIMITS.drawn_version}
+    return DrawnPcs(**fields, vrf_proof=proof)
 
 
 def _valid(record: Pcs) -> Pcs:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from flk.model.record.drawing import VrfPrivateKey
 from flk.model.record.points import Points
 from flk.model.record.record import Pcs
 from flk.model.record.summary import summarise
@@ -38,7 +39,7 @@ def windows(blocks: Iterable[Points], shard_id: str, size: int = 0, stride: int 
         yield Window(shard_id, epoch, points)
 
 
-def records(cut: Iterable[Window], *, seed: int, sent_at: str) -> Iterator[Pcs]:
+def records(cut: Iterable[Window], *, seed: int | VrfPrivateKey, sent_at: str) -> Iterator[Pcs]:
     """The unsigned record of each window. Raises UnusableInput, which names the window, where no valid record comes of it."""
     for window in cut:
         raw = canonical_rows(window.points)

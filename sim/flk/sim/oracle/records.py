@@ -18,6 +18,7 @@ _FIELDS = {
     *_SIGNED,
     *("schema", "version", "attempt", "sent_at", "seed", "scales", "N_j", "v_star", "regime", "sig", "ft"),
 }
+_PROOF = {"vrf_proof"}
 _FT = {"outbox_seq", "degraded", "fallbacks", "clock_skew_ms"}
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -46,7 +47,8 @@ def read(body: bytes) -> Record:
     except (ValueError, RecursionError):
         raise Invalid("REC-1") from None
     _require("REC-1", isinstance(record, dict) and _is_unicode(record))
-    _require("REC-3", record.keys() == _FIELDS)
+    _require("REC-3", record.keys() - _PROOF == _FIELDS)
+    _require("REC-3", record["version"] == LIMITS.drawn_version or not record.keys() & _PROOF)
     _require("REC-8", isinstance(record["ft"], dict))
     _require("REC-3", record["ft"].keys() == _FT)
     _texts(record)
@@ -106,10 +108,15 @@ def digest(record: Record) -> str:
 
 
 def judged(record: Record) -> bytes:
-    """What is judged beside the eight signed fields: the counts in the order of the scales, the regime, the scales."""
+    """What is judged beside the eight signed fields: the counts in the order of the scales, the regime, the scales; of a record
+    with a proof also seed and proof.
+    """
     scales = record["scales"]
+    drawn = f',"seed":{record["seed"]},"vrf_proof":"{record["vrf_proof"]}"' if "vrf_proof" in record else ""
     counts = ",".join(f'"{scale}":{record["N_j"][str(scale)]}' for scale in scales)
-    return f'{{"N_j":{{{counts}}},"regime":"{record["regime"]}","scales":[{",".join(map(str, scales))}]}}'.encode()
+    return (
+        f'{{"N_j":{{{counts}}},"regime":"{record["regime"]}","scales":[{",".join(map(str, scales))}]{drawn}}}'.encode()
+    )
 
 
 def slope(scales: list[int], counts: list[int]) -> float:
@@ -211,6 +218,7 @@ def _texts(record: Record) -> None:
     _require("ID-3", _form(record["shard_id"], LIMITS.shard_id_pattern))
     _require("ID-4", _whole(record["epoch"], 0, LIMITS.max_epoch))
     _require("REC-9", _text(record["sig"], LIMITS.max_text))
+    _require("REC-11", "vrf_proof" not in record or _form(record["vrf_proof"], LIMITS.vrf_proof_pattern))
 
 
 def _numbers(record: Record) -> None:

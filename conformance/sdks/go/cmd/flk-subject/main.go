@@ -63,6 +63,9 @@ func main() {
 	for _, name := range []string{"hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"} {
 		hello.Declined[name] = "a matter of nodes, not of agents and verifiers"
 	}
+	for _, name := range []string{"vrf", "vrf_prove", "vrf_verify", "vrf_seed"} {
+		hello.Declined[name] = "records whose seed is drawn are not made or read here yet"
+	}
 	if err := subject.Serve(os.Stdin, os.Stdout, hello, operations); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

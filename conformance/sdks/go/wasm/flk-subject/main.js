@@ -60,6 +60,8 @@ const DECLINED = {
 };
 const NODES = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"];
 for (const name of NODES) DECLINED[name] = "a matter of nodes, not of agents and verifiers";
+const DRAWN = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
+for (const name of DRAWN) DECLINED[name] = "records whose seed is drawn are not made or read here yet";
 const about = { protocol: 1, name: "flk-sdk", version: "0.1", language: "WebAssembly" };
 const HELLO = { ...about, operations: Object.keys(OPERATIONS), declined: DECLINED };
 

@@ -40,6 +40,7 @@ const PROBE = Uint8Array.from({ length: 3000 }, (_, i) => (i * i) % 1009);
 const ZLIB =
   (await flk.compressibility(PROBE)) === 1095 / 3000 ? [] : [["zlib", "this platform writes a deflate of its own"]];
 const NODES = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"];
+const DRAWN = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
 const HELLO = {
   protocol: 1,
   name: "flk-sdk",
@@ -48,6 +49,7 @@ const HELLO = {
   declined: Object.fromEntries([
     ...ZLIB,
     ...NODES.map((name) => [name, "a matter of nodes, not of agents and verifiers"]),
+    ...DRAWN.map((name) => [name, "records whose seed is drawn are not made or read here yet"]),
   ]),
 };
 

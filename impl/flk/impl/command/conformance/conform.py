@@ -154,6 +154,21 @@ def server(
     admin_token: Annotated[
         str, typer.Option(help="An operator's token, with --admin.", envvar="FLK_ADMIN_TOKEN", show_envvar=True)
     ] = "",
+    audit_key: Annotated[
+        str,
+        typer.Option(
+            help="The key of its audit log, if it has one: what checkpoints are signed with.", metavar="NAME+ID+KEY"
+        ),
+    ] = "",
+    audit_within: Annotated[
+        float, typer.Option(min=0, help="Seconds in which an acknowledged record must be a leaf of the audit log.")
+    ] = 60.0,
+    vrf: Annotated[
+        str,
+        typer.Option(
+            help="A tenant whose policy enforces proofs of seeds, with a VRF key in the key file.", metavar="TENANT"
+        ),
+    ] = "",
     restart: Annotated[
         str,
         typer.Option(
@@ -187,7 +202,7 @@ def server(
     from flk.conformance.reports.known import read
     from flk.conformance.reports.stream import write
     from flk.conformance.server.client import header as read_header
-    from flk.impl.keys import load_signers
+    from flk.impl.keys import load_drawing_key, load_signers
     from flk.spec.constants import CONSTANTS
 
     traced = Traced(trace) if trace else None
@@ -203,6 +218,8 @@ def server(
         tokens=dict(_token(text) for text in token or ()),
         nodes=node or (),
         admin=(admin, admin_token) if admin is not None else None,
+        audit=(audit_key, audit_within) if audit_key else None,
+        vrf=(vrf, load_signers(key, vrf).newest, load_drawing_key(key, vrf)) if vrf else None,
         restart=restart,
         overload=overload,
         unavailable=unavailable,

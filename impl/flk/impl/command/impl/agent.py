@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flk.impl.agent.service import Service
     from flk.model.flow.submission import Submission
     from flk.model.personal.records import Screening
+    from flk.model.record.drawing import VrfPrivateKey
     from flk.model.record.record import Pcs
     from flk.model.samples.windows import Window
 
@@ -55,6 +56,13 @@ Size = Annotated[int, typer.Option("--window", min=0, help="Rows to a record. De
 Stride = Annotated[int, typer.Option(min=0, help="Rows from the start of one window to the next. Default: a window.")]
 Seed = Annotated[
     int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the random directions of coh_star. Default: 42.")
+]
+VrfKey = Annotated[
+    Path | None,
+    typer.Option(
+        help="Draw each record's seed with the tenant's VRF key in this key file, and prove it. See `flk keys new --vrf`.",
+        dir_okay=False,
+    ),
 ]
 SentAt = Annotated[str, typer.Option(help="The records' sent_at, in RFC 3339. Default: now.")]
 Keys = Annotated[Path, typer.Option(help="The key file; see `flk keys`.", dir_okay=False)]
@@ -105,6 +113,7 @@ def send(
     window: Size = 0,
     stride: Stride = 0,
     seed: Seed = None,
+    vrf_key: VrfKey = None,
     workers: Workers = WORKERS,
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
@@ -126,11 +135,11 @@ def send(
     from flk.model.record.summary import signed
 
     service = Service(to, Trust(tls_ca, tls_certificate, tls_key), of_environment(os.environ))
-    signer = load_signer(keys, tenant)
+    signer, drawn_by = load_signer(keys, tenant), _seed(seed, vrf_key, tenant)
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
     from flk.model.samples.windows import SEED, records  # needs what the source needs
 
-    computed = _screened(records(cut, seed=SEED if seed is None else seed, sent_at=_now()), pii)
+    computed = _screened(records(cut, seed=SEED if drawn_by is None else drawn_by, sent_at=_now()), pii)
     submissions = (Submission(tenant, encode(signed(record, signer))) for record in computed)
     about = {"columns": columns, "array": array, "shard": shard, "window": window, "stride": stride, "tenant": tenant}
     options = [part for name, value in about.items() if value for part in (f"--{name}", str(value))]
@@ -173,6 +182,7 @@ def write_records(
     window: Size = 0,
     stride: Stride = 0,
     seed: Seed = None,
+    vrf_key: VrfKey = None,
     sent_at: SentAt = "",
     pii: Pii = None,
 ) -> None:
@@ -182,10 +192,11 @@ def write_records(
     from flk.model.record.summary import signed
 
     signer = load_signer(keys, tenant) if keys else None
+    drawn_by = _seed(seed, vrf_key, tenant)
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
     from flk.model.samples.windows import SEED, records  # needs what the source needs
 
-    for record in _screened(records(cut, seed=SEED if seed is None else seed, sent_at=sent_at or _now()), pii):
+    for record in _screened(records(cut, seed=SEED if drawn_by is None else drawn_by, sent_at=sent_at or _now()), pii):
         typer.echo(encode(signed(record, signer) if signer else record))
 
 
@@ -210,6 +221,17 @@ def dead(*, outbox: Existing, json: Json = False) -> None:
     if not (letters or json):
         typer.echo(f"{outbox}: no dead letters")
     raise typer.Exit((Verdict.VIOLATED if letters or damage else Verdict.HOLDS).exit_code)
+
+
+def _seed(seed: int | None, vrf_key: Path | None, tenant: str) -> "int | VrfPrivateKey | None":
+    """What the user wants the directions of `coh_star` drawn by: a number, or the key that draws one for each record (VRF-4)."""
+    from flk.impl.keys import load_drawing_key
+
+    if vrf_key is None:
+        return seed
+    if seed is not None:
+        raise UnusableInput("--seed --vrf-key: a key draws the seed, so that nobody chooses it; leave out one of them")
+    return load_drawing_key(vrf_key, tenant)
 
 
 def _cut(source: str, *, columns: str, array: str, shard: str, window: int, stride: int) -> Iterator["Window"]:

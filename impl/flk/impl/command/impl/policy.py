@@ -112,11 +112,8 @@ def diff(one: File, other: File, *, json: Json = False) -> None:
 
     mine, theirs = _policy(one), _policy(other)
     names = [name for name in Policy.__struct_fields__ if name not in UNSIGNED]
-    differing = {
-        name: [getattr(mine, name), getattr(theirs, name)]
-        for name in names
-        if getattr(mine, name) != getattr(theirs, name)
-    }
+    said = [{name: getattr(each, name) for name in names} | {"vrf_mode": each.vrf} for each in (mine, theirs)]
+    differing = {name: [each[name] for each in said] for name in names if said[0][name] != said[1][name]}
     if json:
         typer.echo(msgspec.json.encode(differing))
     else:

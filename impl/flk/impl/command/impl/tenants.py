@@ -53,11 +53,11 @@ def check(
     json: Json = False,
 ) -> None:
     """Look for mistakes in a tenants file; exit with 2 if there is one."""
-    from flk.impl.keys import read_keys
+    from flk.impl.keys import Use, read_keys
     from flk.impl.tenants import OTHERS, read_tenants
 
     named = {entry.id for entry in read_tenants(file)}
-    signing = {key.tenant for key in read_keys(keys)} if keys else named
+    signing = {key.tenant for key in read_keys(keys) if key.use is Use.RECORDS} if keys else named
     without_entry, without_key = sorted(signing - named), sorted(named - signing - {OTHERS})
     if json:
         found = {"tenants": sorted(named), "without_entry": without_entry, "without_key": without_key}

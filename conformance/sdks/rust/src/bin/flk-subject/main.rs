@@ -68,7 +68,9 @@ fn coherence(q: Value<'_>) -> Answer {
 
 fn main() -> std::io::Result<()> {
     let nodes = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"];
-    let declined = nodes.map(|name| (name, "a matter of nodes, not of agents and verifiers"));
+    let drawn = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
+    let mut declined = nodes.map(|name| (name, "a matter of nodes, not of agents and verifiers")).to_vec();
+    declined.extend(drawn.map(|name| (name, "records whose seed is drawn are not made or read here yet")));
     let hello = Hello { name: "flk-sdk", version: env!("CARGO_PKG_VERSION"), declined: &declined };
     serve(stdin().lock(), stdout().lock(), &hello, OPERATIONS)
 }
