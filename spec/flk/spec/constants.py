@@ -340,6 +340,14 @@ class Siem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: float
 
 
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of evidence packs and of what they are made of (EVD-*)."""
+
+    max_pack_bytes: int
+    max_pack_files: int
+    max_source_bytes: int
+
+
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much a client sends at once (OUT-*), and when it makes its outbox small again (RET-8)."""
 
@@ -509,6 +517,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     divergence: Divergence
     outbox: Outbox
     siem: Siem
+    evidence: Evidence
     client: Client
     retry_after: RetryAfter
     dedup: Dedup

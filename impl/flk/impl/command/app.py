@@ -40,6 +40,7 @@ MODULES = (
     "impl.divergence",
     "impl.audit",
     "impl.anchors",
+    "impl.evidence",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",
