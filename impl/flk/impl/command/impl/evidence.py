@@ -33,8 +33,8 @@ commands = typer.Typer(
 app.add_typer(commands)
 
 EXAMPLE = """\
-Example: flk evidence {framework} --from 2026-01-01 --to 2026-04-01 --log s3://logs/audit/eu --key example.com/eu+… --tests tests.xml
---run failover.json --metrics https://node:8080/metrics --html report.html --pack report.zip --sign auditor.key
+Example: flk evidence {framework} --from 2026-01-01 --to 2026-04-01 --log s3://logs/audit/eu --key example.com/eu+… --tests t.xml
+--run run.json --metrics https://node:8080/metrics --html report.html --pack report.zip --sign auditor.key
 """
 
 
