@@ -253,6 +253,7 @@ class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zlib_level: int
     path: str
     max_questions: int
+    max_reason_characters: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

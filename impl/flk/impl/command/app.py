@@ -40,6 +40,7 @@ MODULES = (
     "impl.divergence",
     "impl.audit",
     "impl.anchors",
+    "impl.erasing",
     "impl.evidence",
     "conformance.conform",
     "conformance.compare",

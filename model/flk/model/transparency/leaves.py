@@ -59,6 +59,21 @@ class Leaf(NamedTuple):
     names: tuple[bytes, ...]
 
 
+class Sought(NamedTuple):
+    """What leaves are about: the records of a tenant, or one of them."""
+
+    tenant: str
+    pcs_id: str | None = None
+
+    def is_in(self, leaf: bytes) -> bool:
+        """Whether a leaf is about it. Raises BadLog for what is none."""
+        try:
+            found = _read(leaf)
+        except msgspec.DecodeError:
+            raise BadLog(f"TLOG-6: {leaf[:80]!r} is no leaf of an audit log") from None
+        return found.kind in _ABOUT and found.tenant == self.tenant and self.pcs_id in {None, found.pcs_id}
+
+
 def named(content: bytes) -> Leaf:
     """A leaf with its names. Raises BadLog for what is none."""
     return Leaf(content, names_of(content))
