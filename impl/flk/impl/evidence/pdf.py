@@ -19,7 +19,7 @@ from flk.model.compliance.report import Judged, Report
 _COLOURS = {Status.PASS: "#1a7f37", Status.FAIL: "#cf222e", Status.NO_EVIDENCE: "#59636e"}
 _INK, _SOFT, _LINE = HexColor("#1f2328"), HexColor("#59636e"), HexColor("#d1d9e0")
 _PLAIN, _BOLD = "Vera", "VeraBd"
-_WIDTH = A4[0] - 40 * mm
+_WIDTH = A4[0] - 40 * mm - 12  # the frame of a page has a margin of its own
 
 
 def pdf(report: Report) -> bytes:

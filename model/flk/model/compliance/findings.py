@@ -34,6 +34,9 @@ class Status(StrEnum):
 _VERDICTS = {Status.PASS: Verdict.HOLDS, Status.FAIL: Verdict.VIOLATED, Status.NO_EVIDENCE: Verdict.UNDECIDED}
 
 
+_OVER: dict[Over, Callable[[Sequence[float]], float]] = {Over.SUM: sum, Over.LEAST: min, Over.MOST: max}
+
+
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A query, what was asked in words, and what it comes to with the figures. `leaves` are the numbers of those that it cites."""
 
@@ -118,7 +121,7 @@ def _log(query: Log, sources: Sources, period: Period) -> Finding:
 
 def _leaves(query: Leaves, sources: Sources, period: Period) -> Finding:
     del period  # the log was counted for it
-    asked = f"{_bounds(query.at_least, query.at_most)} leaves of the period are about {query.about}"
+    asked = f"leaves of the period about {query.about}: {_bounds(query.at_least, query.at_most)}"
     seen = sources.log
     if seen is None:
         return _nothing(query, asked, "no audit log was given (--log)")
@@ -142,7 +145,7 @@ def _measured(query: Measured, sources: Sources, period: Period) -> Finding:
     values = [sample.value for sample in sources.samples if _is_of(sample, query)]
     if not values:
         return _nothing(query, asked, "the scrape has no such metric")
-    value = {Over.SUM: sum, Over.LEAST: min, Over.MOST: max}[query.over](values)
+    value = _OVER[query.over](values)
     if any(map(isnan, values)):
         return _nothing(query, asked, "the scrape has a sample that is no number")
     says = f"{value:,.12g} over {len(values)} sample{'s' * (len(values) != 1)}"
