@@ -74,7 +74,7 @@ def test_a_tenant_is_erased_and_the_log_verifies(tmp_path: Path) -> None:
         grow(node, url, 40)
         other = json.loads(STORY[-2].body)["pcs_id"]
         shown = node.public.request("GET", f"/v1/audit/proof/{other}", None, node.bearer("other")).json()
-        (leaf,) = shown["leaves"]  # type: ignore[misc]
+        (leaf,) = (each for each in shown["leaves"] if isinstance(each, dict))  # type: ignore[attr-defined]
         now = read_checkpoint(str(shown["checkpoint"]).encode(), LOG.verifier)
         path = [bytes.fromhex(one) for one in leaf["proof"]]
         assert place(leaf["leaf"].encode())

@@ -28,6 +28,8 @@ from flk.spec.controls import (
 from flk.spec.verdict import Verdict
 
 SOURCES = full_sources()
+assert SOURCES.tests is not None
+assert SOURCES.log is not None
 EACH: tuple[Query, ...] = (
     Requirements(("TLOG-3", "WAL-1")),
     Claims(("first-write-wins",)),
@@ -72,7 +74,7 @@ def test_less_evidence_never_makes_a_control_pass(missing: set[str]) -> None:
 @given(st.lists(st.sampled_from(Status), min_size=1, max_size=4))
 def test_a_control_is_as_good_as_its_worst_query(statuses: list[Status]) -> None:
     """One that fails is enough to fail; one without evidence is enough for none."""
-    queries = {
+    queries: dict[Status, Query] = {
         Status.PASS: Measured("flk_ready", Over.LEAST, at_least=1),
         Status.FAIL: Measured("flk_ready", Over.LEAST, at_least=2),
         Status.NO_EVIDENCE: Log(),

@@ -16,6 +16,7 @@ from flk.model.compliance.pack import CHECKPOINT, MANIFEST, PROOFS, SINCE, Proof
 from flk.model.record.signing import Ed25519PrivateKey
 from flk.model.transparency.checkpoints import Checkpoint
 from flk.model.transparency.notes import Signer, signed
+from flk.spec.constants import CONSTANTS
 
 AUDITOR = Signer("example.com/auditor", Ed25519PrivateKey(bytes(32)))
 FILES, REPORT = packable()
@@ -59,7 +60,7 @@ def test_a_pack_that_is_cut_or_longer_is_refused(cut: int, more: bytes) -> None:
             unpacked(spoilt, AUDITOR.verifier)
 
 
-def _zip(compression: int = zipfile.ZIP_STORED, **files: bytes) -> bytes:
+def _zip(files: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", compression) as archive:
         for name, content in files.items():
@@ -91,13 +92,13 @@ def _overlapping() -> bytes:
     ("spoilt", "said"),
     [
         (lambda: b"", "no evidence pack"),
-        (lambda: _zip(zipfile.ZIP_DEFLATED, a=bytes(10_000_000)), "compressed"),
-        (lambda: _zip(**{"../etc/passwd": b"x"}), "no name"),
-        (lambda: _zip(**{"/etc/passwd": b"x"}), "no name"),
-        (lambda: _zip(**{"a/../../b": b"x"}), "no name"),
-        (lambda: _zip(**{"a\\b": b"x"}), "no name"),
-        (lambda: _zip(b=b"1", a=b"2"), "bytes that no pack has"),
-        (lambda: _zip(**{f"f{number:03}": b"" for number in range(500)}), "more than 400 files"),
+        (lambda: _zip({"a": bytes(10_000_000)}, zipfile.ZIP_DEFLATED), "compressed"),
+        (lambda: _zip({"../etc/passwd": b"x"}), "no name"),
+        (lambda: _zip({"/etc/passwd": b"x"}), "no name"),
+        (lambda: _zip({"a/../../b": b"x"}), "no name"),
+        (lambda: _zip({"a\\b": b"x"}), "no name"),
+        (lambda: _zip({"b": b"1", "a": b"2"}), "bytes that no pack has"),
+        (lambda: _zip({f"f{number:03}": b"" for number in range(500)}), "more than 400 files"),
         (_twice, "two files of one name"),
         (_overlapping, "larger than itself"),
     ],
@@ -111,16 +112,10 @@ def test_archives_of_others_are_refused(spoilt: object, said: str) -> None:
 def test_a_pack_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """More bytes than a pack may have are refused before they are looked at."""
     monkeypatch.setattr(
-        "flk.model.compliance.archive.LIMITS", msgspec.structs.replace(_limits(), max_pack_bytes=len(PACK) - 1)
+        "flk.model.compliance.archive.LIMITS", msgspec.structs.replace(CONSTANTS.evidence, max_pack_bytes=len(PACK) - 1)
     )
     with pytest.raises(BadPack, match="more than"):
         unarchived(PACK)
-
-
-def _limits() -> "object":
-    from flk.model.compliance.archive import LIMITS
-
-    return LIMITS
 
 
 def _with_manifest(files: dict[str, bytes], text: str, *signers: Signer) -> bytes:

@@ -211,10 +211,13 @@ def test_a_node_that_lost_its_index_adds_no_erased_leaf_again() -> None:
         keep = {each: world.objects.objects[each] for each in mine if name in each}
         erased(world.objects)
         world.objects.objects |= keep  # half of it was done
+        known = dict(world.disks["eu"].audit.numbers)
         world.disks["eu"].audit = AuditIndex()
+        world.nodes["eu"] = world._start("eu")
         before = published(world.objects.objects)
         assert write(world)[0].leaves == 0
         assert published(world.objects.objects) == before
+        assert dict(world.disks["eu"].audit.numbers) == known
 
 
 def test_a_log_that_is_not_what_it_signed_is_not_touched() -> None:

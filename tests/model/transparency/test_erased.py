@@ -92,7 +92,7 @@ def test_an_erased_leaf_that_is_named_is_told() -> None:
         (LEAVES, (5,)),  # named by nobody
         ([*LEAVES, naming(4)], (5,)),  # another is named
         ([*LEAVES, naming(4)], (4, 5)),  # only one of them is
-        ([naming(5), *LEAVES], (5,)),  # named before it was there
+        ([erases(Erasure({5: leaf_hash(LEAVES[4]).hex()}, "r", "")), *LEAVES], (5,)),  # named before it was there
         ([*LEAVES, erases(Erasure({5: leaf_hash(LEAVES[6]).hex()}, "r", ""))], (5,)),  # by another hash
         ([*LEAVES, b'{"kind":"erasures","erases":[]}'], (5,)),
     ],
