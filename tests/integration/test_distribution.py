@@ -190,6 +190,7 @@ PARTS = {
     "sim": ("sim",),
     "mutate": ("formal/mutation", "sim/mutation"),
     "pii": ("model/personal",),
+    "evidence": ("impl/evidence",),
     "server": ("impl/server", "impl/storage"),
     "bench": ("impl/bench",),
 }
@@ -239,6 +240,7 @@ def _modules(package: Path, part: str) -> Iterator[str]:
         ("mutate --programs programs.py:PROGRAMS", "mutate"),
         ("serve --data data --keys keys.toml", "server"),
         ("bench ingest", "bench"),
+        ("evidence soc2 --from 2026-01-01 --to 2026-04-01", "evidence"),
     ],
 )
 def test_a_command_without_its_extra_names_the_line_that_installs_it(

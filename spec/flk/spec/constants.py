@@ -262,6 +262,7 @@ class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zlib_level: int
     path: str
     max_questions: int
+    max_reason_characters: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -347,6 +348,14 @@ class Siem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch_bytes: int
     max_attempts: int
     timeout_seconds: float
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of evidence packs and of what they are made of (EVD-*)."""
+
+    max_pack_bytes: int
+    max_pack_files: int
+    max_source_bytes: int
 
 
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -524,6 +533,7 @@ class Constants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     divergence: Divergence
     outbox: Outbox
     siem: Siem
+    evidence: Evidence
     client: Client
     retry_after: RetryAfter
     dedup: Dedup

@@ -51,6 +51,8 @@ AREAS = {
     "personal": "PII",
     "siem": "SIEM",
     "anchoring": "ANC",
+    "evidence": "EVD",
+    "erasure": "ERA",
 }
 """Each area's file and the prefix of its ids, in the order in which a reader meets them."""
 

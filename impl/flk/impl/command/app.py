@@ -41,6 +41,8 @@ MODULES = (
     "impl.audit",
     "impl.anchors",
     "impl.audit_work",
+    "impl.erasing",
+    "impl.evidence",
     "conformance.conform",
     "conformance.compare",
     "conformance.browser",

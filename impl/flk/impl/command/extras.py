@@ -14,6 +14,7 @@ _PARTS = {
     "flk.impl.bench": ("bench", "the benchmark"),
     "flk.impl.client": ("client", "the client"),
     "flk.impl.telemetry": ("otlp", "--otlp"),
+    "flk.impl.evidence": ("evidence", "reports on controls"),
     "flk.impl.agent": ("signals", "computing records of points"),
     "flk.impl.command.impl.agent": ("signals", "computing records of points"),
     "flk.model.personal": ("pii", "looking for personal data"),

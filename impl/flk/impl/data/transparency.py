@@ -12,7 +12,7 @@ from flk.impl.storage.trouble import usable
 from flk.model.effects import Clock, Effect, GetObject, ListObjects, Mark, Marked, Program, PutObject
 from flk.model.log.hlc import at
 from flk.model.programs.checkpoint import CHECKPOINT, witness
-from flk.model.programs.proofs import Audited, Proven, audit, prove_consistency, prove_inclusion
+from flk.model.programs.proofs import Audited, Proven, See, audit, prove_consistency, prove_inclusion
 from flk.model.runtime import run
 from flk.model.transparency.checkpoints import Checkpoint, read_checkpoint
 from flk.model.transparency.notes import BadNote, Signer, Verifier
@@ -45,9 +45,9 @@ class Log:
         """An object of the log; None if there is none. Raises Unavailable."""
         return self._objects.get(name)
 
-    def audit(self, checkpoint: Checkpoint) -> Audited:
-        """Read all of it. Raises BadLog, Unavailable."""
-        return self.run(audit("", checkpoint))
+    def audit(self, checkpoint: Checkpoint, see: See = lambda _number, _leaf: None) -> Audited:
+        """Read all of it; `see` is told each leaf and its number. Raises BadLog, Unavailable."""
+        return self.run(audit("", checkpoint, see))
 
     def prove(self, index: int, checkpoint: Checkpoint) -> Proven:
         """A leaf with its proof. Raises BadLog, Unavailable; UnusableInput if there is no such leaf."""

@@ -21,21 +21,18 @@ from flk.model.effects import (
     Marked,
     Noted,
     Program,
-    PutObject,
     Supersessions,
-    TakeIn,
 )
 from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.flow.submission import from_payload
 from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, segment_name, sequence_of
+from flk.model.programs.audit_log import AuditLog
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.lose import empty
 from flk.model.programs.replay import follows
 from flk.model.programs.ship import PREFIX
 from flk.model.record.record import decode
 from flk.model.refusal import unavailable
-from flk.model.transparency.checkpoints import BadLog
-from flk.model.transparency.edge import Edge, edge_tiles, grown, hashes_of
 from flk.model.transparency.leaves import (
     About,
     Fact,
@@ -48,8 +45,7 @@ from flk.model.transparency.leaves import (
     stated,
     supersession,
 )
-from flk.model.transparency.steps import LIMITS, State, prefix_of, read_step, step_bytes, step_name
-from flk.model.transparency.tiles import Tile, unpacked
+from flk.model.transparency.steps import LIMITS, State, prefix_of
 from flk.spec.constants import CONSTANTS
 
 GAVE_WAY = "audited supersessions"
@@ -76,8 +72,8 @@ def integrate(region: str, examine: Examine, facts: Sequence[Fact] = ()) -> Prog
     was stopped anywhere is repeated: a step was created, and counts, or it was not. Raises Unavailable; BadLog if the log is not
     what its steps say.
     """
-    log = _AuditLog(prefix_of(region))
-    yield from log.open()
+    log = AuditLog(prefix_of(region))
+    yield from log.open((yield from Integrated()))
     names = yield from _shipped(region, log.state)
     steps = leaves = 0
     while True:
@@ -86,7 +82,7 @@ def integrate(region: str, examine: Examine, facts: Sequence[Fact] = ()) -> Prog
         yield from draft.read(names)
         added = yield from draft.leaves()
         if added or draft.through != log.state.through:
-            if not (yield from log.add(draft, added)):
+            if not (yield from log.add(draft.through, draft.said, added)):
                 continue  # another node decided this step
             steps, leaves = steps + 1, leaves + len(added)
         yield from draft.settle()
@@ -104,77 +100,6 @@ def _shipped(region: str, state: State) -> Program[list[str]]:
         names += yield from ListObjects(f"{PREFIX}{log}/", after=PREFIX + state.through.get(log, ""))
     names += yield from ListObjects(f"{PREFIX}{region}.", after=PREFIX + state.through.get(newest, ""))
     return [name.removeprefix(PREFIX) for name in names]
-
-
-class _AuditLog:
-    """The log, as far as the node has read its steps."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-        self.state = State()
-        self._edge = Edge()
-
-    def open(self) -> Program[None]:
-        """Go on from the last step that was taken in, and take in those that others created since."""
-        self.state = yield from Integrated()
-        self._edge = yield from self._read_edge(self.state.size)
-        if self._edge.root.hex() != self.state.root:
-            raise BadLog(
-                f"TLOG-7: the tiles in {self._prefix} are not those of the {self.state.size} leaves of its steps"
-            )
-        yield from self._catch_up()
-
-    def add(self, draft: "_Draft", leaves: Sequence[Leaf]) -> Program[bool]:
-        """Create the next step, unless another node did; whether this one did. What is the next step then is taken in."""
-        contents = [leaf.content for leaf in leaves]
-        edge, full = grown(self._edge, contents)
-        number = self.state.number + 1
-        state = State(number, edge.size, edge.root.hex(), draft.through, draft.said)
-        created = yield from PutObject(step_name(self._prefix, number), step_bytes(state, contents))
-        if created:
-            yield from self._take_in(state, leaves, edge, full)
-        yield from self._catch_up()
-        return created
-
-    def _catch_up(self) -> Program[None]:
-        while True:
-            name = step_name(self._prefix, self.state.number + 1)
-            content = yield from GetObject(name)
-            if content is None:
-                return
-            state, contents = read_step(name, content)
-            edge, full = grown(self._edge, contents)
-            if (state.number, state.size, state.root) != (self.state.number + 1, edge.size, edge.root.hex()):
-                raise BadLog(f"TLOG-7: {name} does not follow from the step before it")
-            yield from self._take_in(state, list(map(named, contents)), edge, full)
-
-    def _take_in(
-        self, state: State, leaves: Sequence[Leaf], edge: Edge, full: Sequence[tuple[Tile, bytes]]
-    ) -> Program[None]:
-        """Write the tiles that a step comes to, and then know of it."""
-        for tile, hashes in (*full, *edge.tiles()):
-            yield from self._write(tile, hashes)
-        yield from TakeIn(state, self.state.size, tuple(leaf.names for leaf in leaves))
-        self.state, self._edge = state, edge
-
-    def _write(self, tile: Tile, content: bytes) -> Program[None]:
-        """Put a tile, or find it there. What is there and is another is left as it is: it is the proof."""
-        name = self._prefix + tile.name
-        if not (yield from PutObject(name, content)) and (yield from GetObject(name)) != content:
-            raise BadLog(f"TLOG-7: {name} is not what the steps of the log come to")
-
-    def _read_edge(self, size: int) -> Program[Edge]:
-        levels: dict[int, tuple[bytes, ...]] = {}
-        leaves: tuple[bytes, ...] = ()
-        for tile in edge_tiles(size):
-            content = yield from GetObject(self._prefix + tile.name)
-            if content is None:
-                raise BadLog(f"TLOG-7: {self._prefix}{tile.name} is gone")
-            if tile.level < 0:
-                leaves = tuple(unpacked(content) or ())
-            else:
-                levels[tile.level] = hashes_of(content)
-        return Edge(size, tuple(levels.get(level, ()) for level in range(max(levels, default=-1) + 1)), leaves)
 
 
 class _Claimed(NamedTuple):

@@ -4,7 +4,8 @@ Whoever reads the tiles need not trust who stores them: a proof that follows fro
 signed before anything is said.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 from flk.model.effects import GetObject, Program
 from flk.model.record.merkle import (
@@ -12,11 +13,14 @@ from flk.model.record.merkle import (
     node_hash,
     root_over,
     verify_consistency,
-    verify_inclusion,
+    verify_inclusion_of,
 )
 from flk.model.transparency.checkpoints import BadLog, Checkpoint
 from flk.model.transparency.edge import Edge, grown, hashes_of
+from flk.model.transparency.erased import Erased, hash_of
 from flk.model.transparency.tiles import HASH_BYTES, WIDTH, Tile, bundle_of, bundles_of, place_of, unpacked
+
+See: TypeAlias = Callable[[int, bytes], None]
 
 
 class Proven(NamedTuple):
@@ -27,10 +31,14 @@ class Proven(NamedTuple):
 
 
 class Audited(NamedTuple):
-    """How many leaves and objects were read, and held against the checkpoint."""
+    """How many leaves and objects were read, and held against the checkpoint; how many leaves are erased, and how many are still
+    there though the log says that they are (ERA-2).
+    """
 
     leaves: int
     objects: int
+    erased: int = 0
+    to_erase: int = 0
 
 
 def prove_inclusion(prefix: str, index: int, checkpoint: Checkpoint) -> Program[Proven]:
@@ -41,7 +49,7 @@ def prove_inclusion(prefix: str, index: int, checkpoint: Checkpoint) -> Program[
     leaves = yield from tree.leaves(bundle_of(index, checkpoint.size))
     leaf = leaves[index % WIDTH]
     proof = tuple((yield from tree.path(index, 0, checkpoint.size)))
-    if not verify_inclusion(leaf, index, checkpoint.size, proof, checkpoint.root):
+    if not verify_inclusion_of(hash_of(leaf), index, checkpoint.size, proof, checkpoint.root):
         raise _not_under_root(prefix, index)
     return Proven(leaf, proof)
 
@@ -57,7 +65,7 @@ def proven_leaves(prefix: str, first: int, count: int, checkpoint: Checkpoint) -
     for index in indices:
         leaf = found[bundle_of(index, checkpoint.size)][index % WIDTH]
         proof = yield from tree.path(index, 0, checkpoint.size)
-        if not verify_inclusion(leaf, index, checkpoint.size, tuple(proof), checkpoint.root):
+        if not verify_inclusion_of(hash_of(leaf), index, checkpoint.size, tuple(proof), checkpoint.root):
             raise _not_under_root(prefix, index)
         leaves.append(leaf)
     return leaves
@@ -84,16 +92,27 @@ def prove_consistency(prefix: str, earlier: Checkpoint, checkpoint: Checkpoint) 
     return proof
 
 
-def audit(prefix: str, checkpoint: Checkpoint) -> Program[Audited]:
-    """Read the whole log, and hold every object of it against the others and the checkpoint. Raises BadLog."""
-    tree, edge = _Tree(prefix, checkpoint.size), Edge()
+def audit(prefix: str, checkpoint: Checkpoint, see: See = lambda _number, _leaf: None) -> Program[Audited]:
+    """Read the whole log, and hold every object of it against the others and the checkpoint. `see` is told each leaf and its
+    number; what it was told counts when this returns.
+
+    Raises BadLog, also for a leaf that is erased and that no later leaf names as erased (ERA-2).
+    """
+    tree, edge, erased = _Tree(prefix, checkpoint.size), Edge(), Erased()
     for bundle in bundles_of(checkpoint.size):
-        edge, full = grown(edge, (yield from tree.leaves(bundle)))
+        leaves = yield from tree.leaves(bundle)
+        for number, leaf in enumerate(leaves, start=edge.size):
+            erased.see(number, leaf)
+            see(number, leaf)
+        edge, full = grown(edge, leaves)
         yield from tree.require(full)
     yield from tree.require(edge.tiles())
     if edge.root != checkpoint.root:
         raise BadLog(f"TLOG-3: the leaves in {prefix}tile/entries do not come to the root that the log has signed")
-    return Audited(checkpoint.size, tree.read)
+    for number in erased.unnamed():
+        raise BadLog(f"ERA-2: leaf {number} in {prefix}tile/entries is erased, and no leaf of the log says so")
+    pending = sum(number not in erased.gone for number in erased.named)
+    return Audited(checkpoint.size, tree.read, len(erased.gone), pending)
 
 
 def root_of(prefix: str, size: int) -> Program[bytes]:

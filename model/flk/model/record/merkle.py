@@ -69,9 +69,14 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     >>> verify_inclusion(b"b", 0, 1, [], merkle_root([b"a"]))
     False
     """
+    return verify_inclusion_of(leaf_hash(leaf), index, size, proof, root)
+
+
+def verify_inclusion_of(hashed: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
+    """The same of a leaf of which only the hash is known (ERA-1)."""
     if not 0 <= index < size:
         return False
-    node, last, computed = index, size - 1, leaf_hash(leaf)
+    node, last, computed = index, size - 1, hashed
     for sibling in proof:
         if not last:
             return False

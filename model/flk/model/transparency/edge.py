@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from flk.model.record.merkle import EMPTY_ROOT, leaf_hash, root_over
+from flk.model.record.merkle import EMPTY_ROOT, root_over
+from flk.model.transparency.erased import hash_of
 from flk.model.transparency.tiles import HASH_BYTES, WIDTH, Tile, packed
 
 
@@ -64,7 +65,7 @@ def grown(edge: Edge, leaves: Iterable[bytes]) -> tuple[Edge, list[tuple[Tile, b
     for leaf in leaves:
         bundle.append(leaf)
         size += 1
-        _rise(levels, leaf_hash(leaf), size, full)
+        _rise(levels, hash_of(leaf), size, full)
         if len(bundle) == WIDTH:
             full.append((Tile(-1, size // WIDTH - 1), packed(bundle)))
             bundle.clear()

@@ -6,6 +6,7 @@ order, no spaces, strings as RFC 8785 and reals with nine fractional digits; who
     equivocation   another content under an id that has an outcome
     begun          a log of which what came before a segment is not to be had, since it was removed before there was an audit log
     keys, …        what a node goes by, each time that this is another
+    erasure        which leaves before it are erased (ERA-1)
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from flk.model.log.hlc import Timestamp, text
 from flk.model.record.canonical import fixed9
 from flk.model.record.record import Pcs
 from flk.model.transparency.checkpoints import BadLog
+from flk.model.transparency.erased import Erasure, place
 from flk.spec.constants import CONSTANTS
 
 Value: TypeAlias = "str | bool | int | float | Sequence[Value] | Mapping[str, Value]"
@@ -55,6 +57,21 @@ class Leaf(NamedTuple):
 
     content: bytes
     names: tuple[bytes, ...]
+
+
+class Sought(NamedTuple):
+    """What leaves are about: the records of a tenant, or one of them."""
+
+    tenant: str
+    pcs_id: str | None = None
+
+    def is_in(self, leaf: bytes) -> bool:
+        """Whether a leaf is about it. Raises BadLog for what is none."""
+        try:
+            found = _read(leaf)
+        except msgspec.DecodeError:
+            raise BadLog(f"TLOG-6: {leaf[:80]!r} is no leaf of an audit log") from None
+        return found.kind in _ABOUT and found.tenant == self.tenant and self.pcs_id in {None, found.pcs_id}
 
 
 def named(content: bytes) -> Leaf:
@@ -112,8 +129,16 @@ def stated(fact: Fact, log: str, number: int, when: Timestamp) -> bytes:
     return whole if len(whole) <= MAX_LEAF else written(told)
 
 
+def erases(told: Erasure) -> bytes:
+    """That leaves before it are erased (ERA-1)."""
+    hashes: Value = [{"hash": told.hashes[number], "number": number} for number in sorted(told.hashes)]
+    return written({"erases": hashes, "kind": "erasure", "reason": told.reason, "timestamp": told.timestamp})
+
+
 def names_of(leaf: bytes) -> tuple[bytes, ...]:
-    """What a leaf is called. Raises BadLog for what is none."""
+    """What a leaf is called; one that was erased, as before. Raises BadLog for what is none."""
+    if (gone := place(leaf)) is not None:
+        return gone.names
     try:
         found = _read(leaf)
     except msgspec.DecodeError:

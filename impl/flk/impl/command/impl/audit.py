@@ -46,6 +46,10 @@ def verify(url: Url, key: Key, *, json: Json = False) -> None:
         f"✓ {plain(checkpoint.origin)}: {audited.leaves:,} leaves in {audited.objects:,} objects are what the log has signed,"
         f" root {checkpoint.root.hex()}"
     )
+    if audited.erased or audited.to_erase:
+        typer.echo(
+            f"  {audited.erased:,} leaves are erased, {audited.to_erase:,} more are named as erased and still there"
+        )
 
 
 @commands.command(epilog="Example: flk audit prove file:///srv/log 1234 --key example.com/log+530d903a+Aeky… --json")
