@@ -16,6 +16,7 @@ from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes import migration, tiers, workers
 from flk.sim.nodes.activities import Recovering, Replaying
+from flk.sim.nodes.audit_logs import LogTask, audit_log_tasks
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.operator import approve
 from flk.sim.nodes.region import Place
@@ -68,6 +69,9 @@ class Rounds:
         )
         if self._place.disk.identity > 1 and not scripted:
             self._every(policy.replay_interval, "reclaim", self._reclaim)
+        if self._world.layout.audit_log is not None:
+            for task in audit_log_tasks(self._place):
+                self._every(task.interval, task.kind, partial(self._keep_log, task))
         if (upkeep := self._world.layout.upkeep) is not None:
             self._every(upkeep.snapshot_interval, "snapshot", partial(self._keep_up, "snapshot", self._snapshot))
             self._every(
@@ -151,6 +155,11 @@ class Rounds:
 
         if self._is_level:
             self._run(kind, Activity(f"{kind} {number}", program()), ended)
+
+    def _keep_log(self, task: LogTask, number: str) -> None:
+        """Make a pass over an audit log, if the node is level with its log."""
+        if self._is_level:
+            self._run(task.kind, Activity(f"{task.kind} {number}", task.program()), task.ended)
 
     def _snapshot(self) -> Program[object]:
         return self._world.programs.snapshot(self._region.name, self._others)
