@@ -18,7 +18,7 @@ from flk.sim.oracle.notary import Notary
 from flk.sim.scenarios.faults import LogFork
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.clocks import calm
-from flk.sim.world.events import CheckpointKept, Claimed, Logged, LogObject, LogRefused, Merged, Uploaded
+from flk.sim.world.events import CheckpointKept, Claimed, Logged, LogObject, LogRefused, Merged, SiemTook, Uploaded
 from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
 
@@ -37,6 +37,7 @@ class _Log:
         self.about: set[What] = set()
         self.signed: dict[int, oracle.Signed] = {}
         self.published = 0
+        self.told = 0
         self.payloads: dict[int, list[bytes]] = defaultdict(list)
         self.stored: set[tuple[str, str, int]] = set()
         self.shipped: dict[str, float] = {}
@@ -72,6 +73,7 @@ class AuditLogRules:
         observer.handle(LogObject, self._check_object)
         observer.handle(CheckpointKept, self._check_kept)
         observer.handle(LogRefused, self._check_refused)
+        observer.handle(SiemTook, self._check_told)
 
     def _logged(self, event: Logged) -> None:
         self._logs[event.region].payloads[event.frame.timestamp].append(event.frame.payload)
@@ -208,6 +210,14 @@ class AuditLogRules:
         self._require(
             Invariant.LOG_REFUSED, event.region, forked, f"the log of {event.writer} is refused: {event.reason}"
         )
+
+    def _check_told(self, event: SiemTook) -> None:
+        """What is told once more is told as it was."""
+        log, end = self._logs[event.region], event.first + len(event.leaves)
+        same = tuple(log.tree.leaves[event.first : end]) == event.leaves
+        wrong = f"leaf {event.first} is told after {log.told} leaves" if same else f"leaf {event.first} is another"
+        self._require(Invariant.LEAVES_TOLD, event.region, same and event.first <= log.told, wrong)
+        log.told = max(log.told, end)
 
     # The end.
 

@@ -189,6 +189,10 @@ class Invariant(StrEnum):
         "leaves-complete",
         "once no fault holds, what was stored and shipped is a leaf within the bound, and so is that it gave way (TLOG-6)",
     )
+    LEAVES_TOLD = (
+        "leaves-told-in-order",
+        "the SIEM is told of the leaves of a log as they are, and of none before it was told of the one before (SIEM-1)",
+    )
     LOG_GROWS = (
         "history-only-grows",
         "steps and tiles of an audit log are created once, each as the leaves before it have it (TLOG-3, TLOG-7)",
