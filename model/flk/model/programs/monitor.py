@@ -13,7 +13,7 @@ MONITORED = "monitored/"
 
 
 class Seen(NamedTuple):
-    """The checkpoint that the monitor had kept (None: it is new to the log), and the one that it keeps now (None: there is none)."""
+    """The checkpoint that was kept before (None: the log is new to the monitor), and the one that is kept now (None: none is there)."""
 
     before: Checkpoint | None
     now: Checkpoint | None

@@ -73,10 +73,10 @@ class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AuditLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Each region has an audit log (TLOG-*), to which nodes add what was shipped every `integrate_interval`, and which they sign and
-    publish every `sign_interval`. Who holds the log's key is not trusted by the others: every `look_interval` each region looks
-    at the logs of the others, as `flk audit witness` and `flk audit monitor` do. It cosigns where it is among the first `witnesses`
-    of them, without all of which nothing is published and no monitor takes a checkpoint for one.
+    """Each region has an audit log (TLOG-*). Nodes add to it what was shipped every `integrate_interval`, and sign and publish it
+    every `sign_interval`. Who holds the log's key is not trusted by the others: every `look_interval` each region looks at the logs
+    of the others, as `flk audit witness` and `flk audit monitor` do. It cosigns where it is among the first `witnesses` of them,
+    without all of which nothing is published and no monitor takes a checkpoint for one.
 
     With an `anchor_interval`, the first of so many time-stamping `authorities` that answers is asked about what is published
     (ANC-*); with a `stream_interval`, a SIEM is told of the leaves, so many at once (SIEM-*).
