@@ -13,7 +13,7 @@ MONITORED = "monitored/"
 
 
 class Seen(NamedTuple):
-    """The checkpoint that was kept before (None: the log is new to the monitor), and the one that is kept now (None: none is there)."""
+    """The checkpoint that was kept before (None: the log is new), and the one that is kept now (None: none is there)."""
 
     before: Checkpoint | None
     now: Checkpoint | None
