@@ -25,7 +25,7 @@ from flk.model.effects import (
     Supersessions,
     TakeIn,
 )
-from flk.model.entries.entry import Claim, Entry, Key, Supersession
+from flk.model.entries.entry import Claim, Entry, Key, Supersession, precedence
 from flk.model.flow.submission import body_of
 from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, segment_name, sequence_of
 from flk.model.programs.examine import Examine, claims_of
@@ -248,9 +248,9 @@ class _Draft:
         claimed = [
             _Claimed(claim, body_of(bodies[claim.entry.timestamp]), entry)
             for claim, entry in zip(claims, stored, strict=True)
-            if entry is not None
+            if entry is not None and precedence(entry) <= precedence(claim.entry)
         ]
-        if len(claimed) < len(claims):  # the log of an earlier disk, which is not joined in yet
+        if len(claimed) < len(claims):  # the log of an earlier disk, which the store has yet to be joined with
             self.waits.append(name)
             return False
         if (

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import TypeAlias
 
 from flk.model.entries.entry import Entry, Key
@@ -39,7 +40,8 @@ class _Log:
         self.published = 0
         self.told = 0
         self.payloads: dict[int, list[bytes]] = defaultdict(list)
-        self.stored: set[tuple[str, str, int]] = set()
+        self.stored: dict[tuple[str, str, int], float] = {}
+        self.integrated: dict[str, float] = {}
         self.shipped: dict[str, float] = {}
 
 
@@ -80,7 +82,7 @@ class AuditLogRules:
 
     def _stored(self, region: str, key: Key, entry: Entry) -> None:
         if entry.region == region:
-            self._logs[region].stored.add((key.tenant, key.pcs_id, entry.timestamp))
+            self._logs[region].stored.setdefault((key.tenant, key.pcs_id, entry.timestamp), self._now())
 
     def _uploaded(self, event: Uploaded) -> None:
         name = event.name.removeprefix(PREFIX)
@@ -120,6 +122,10 @@ class AuditLogRules:
         for leaf in found.leaves:
             self._check_leaf(region, log, leaf)
             log.tree.add(leaf)
+        for name_of_last in found.through.values():
+            for segment in log.shipped:
+                if log_of(segment) == log_of(name_of_last) and segment <= name_of_last:
+                    log.integrated.setdefault(segment, self._now())
         log.steps += 1
         due = (log.steps, len(log.tree.leaves), log.tree.roots[-1].hex())
         told = (found.number, found.size, found.root)
@@ -231,11 +237,14 @@ class AuditLogRules:
                 self._require(Invariant.LEAVES_ALL, region, due in log.about, f"{_named(due)} is no leaf")
 
     def _expected(self, region: str, log: _Log) -> Iterator[What]:
+        """What there is to be a leaf. A store that was lost may store for a moment, as it comes back, what the one before never
+        did: that it gave way is a leaf then, and its segment is integrated already (decision 0071).
+        """
         if self._notary is None:
             return
         entries = self._regions[region].entries
         gave_way = {(row.key, row.loser.timestamp) for row in entries.superseded if row.loser.region == region}
-        for timestamp, payload in self._shipped_in_time(log):
+        for segment, timestamp, payload in self._shipped_in_time(log):
             opinion = self._notary.opinion(payload, stamp(timestamp).wall)
             key = Key(opinion.tenant, opinion.pcs_id)
             stored = entries.entries.get(key)
@@ -245,10 +254,11 @@ class AuditLogRules:
             if stored is not None and (stored.timestamp, stored.region) == (timestamp, region):
                 yield ("outcome", *about)
             elif (key, timestamp) in gave_way:
-                yield ("outcome", *about)
                 yield ("supersession", *about)
+                if log.stored.get(about, inf) <= log.integrated.get(segment, inf):
+                    yield ("outcome", *about)
 
-    def _shipped_in_time(self, log: _Log) -> Iterator[tuple[int, bytes]]:
+    def _shipped_in_time(self, log: _Log) -> Iterator[tuple[str, int, bytes]]:
         """The frames in the objects of a region that are whole, each log up to its first gap, if nothing kept nodes from them."""
         objects = next(iter(self._regions.values())).world.objects.objects
         bound = float(self._scenario.slo.convergence)
@@ -260,7 +270,7 @@ class AuditLogRules:
                 found = frames.whole(objects.get(PREFIX + name, b""))
                 if found is None or found.name != name or sequence_of(name) != number or log.shipped[name] > latest:
                     break
-                yield from ((frame.timestamp, frame.payload) for frame in found.data)
+                yield from ((name, frame.timestamp, frame.payload) for frame in found.data)
 
     def _require(self, invariant: Invariant, region: str, holds: bool, text: str) -> bool:  # noqa: FBT001
         return self._checks.require(invariant, holds, region, "audit log", lambda: text)
