@@ -42,7 +42,7 @@ def test_a_monitor_takes_growth_and_refuses_a_fork(tmp_path: Path) -> None:
 
 
 def test_a_monitor_refuses_what_its_witness_has_not_cosigned(tmp_path: Path) -> None:
-    """Growth that only this monitor is shown, and a cosignature that is not the witness's own; what is cosigned is kept (TLOG-13)."""
+    """Growth that only this monitor is shown, and a cosignature that is not the witness's; what is cosigned is kept (TLOG-13)."""
     log, state = tmp_path / "log", tmp_path / "state"
     url = stored(log, leaves_of(100))
     watch = ("audit", "monitor", url, "--key", KEY, "--state", str(state), "--witness", str(WITNESS.witness))

@@ -81,8 +81,8 @@ def monitor(
     """Compare the log with the last checkpoint that was kept (None: there was none), and keep the latest in its place if that one
     only grew, and all `witnesses` have cosigned it. The two.
 
-    Raises BadLog, with the file as it was, if not: the two checkpoints, both signed, are the proof. BadNote for a checkpoint that is
-    none; UnusableInput for a file that cannot be used.
+    Raises BadLog, with the file as it was, if not: the two checkpoints, both signed, are the proof. BadNote for a checkpoint that
+    is none; UnusableInput for a file that cannot be used.
     """
     kept = _kept(state)
     if kept:

@@ -91,8 +91,8 @@ def monitor(
     *,
     json: Json = False,
 ) -> None:
-    """Refuse a log that is not how the last checkpoint that was kept has grown, or whose latest a witness has not cosigned; else keep
-    that in its place. For a timer.
+    """Refuse a log that is not how the last checkpoint that was kept has grown, or whose latest a witness has not cosigned; else
+    keep that in its place. For a timer.
 
     A fork leaves the file as it was: it and the log's `checkpoint` are two signed statements that exclude one another.
     Exit codes as those of `verify`.
