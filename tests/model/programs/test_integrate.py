@@ -264,7 +264,9 @@ def test_a_node_that_is_overtaken_while_it_signs_sees_no_fork() -> None:
     world.run("eu", ship())
     world.run("eu", integrate("eu", EXAMINE))
     behind, ahead = checkpoint("eu", LOG), 7
-    listings, value = 0, None
+    listings = 0
+    value: object = None
+    result: object = None
     while True:
         try:
             effect = behind.send(value)

@@ -1,6 +1,7 @@
 """Simulated nodes that write audit logs, regions that cosign and monitor them, an authority and a SIEM (TLOG-*, ANC-2, SIEM-1)."""
 
 from math import isnan
+from typing import Any
 
 import msgspec
 import pytest
@@ -30,11 +31,11 @@ from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.verdict import Verdict
 
-HALF = {"start": Seconds(15), "duration": Seconds(15)}
-CRASH = RegionCrash(id="crash", region="us", disk=Disk.LOST, **HALF)
-MISSING = ObjectLoss(id="missing", region="eu", share=0.5, **HALF)
-AWAY = ObjectStoreOutage(id="away", **HALF)
-FORK = LogFork(id="fork", region="eu", shown_to="ap", **HALF)
+HALF = Seconds(15)
+CRASH = RegionCrash(id="crash", region="us", disk=Disk.LOST, start=HALF, duration=HALF)
+MISSING = ObjectLoss(id="missing", region="eu", share=0.5, start=HALF, duration=HALF)
+AWAY = ObjectStoreOutage(id="away", start=HALF, duration=HALF)
+FORK = LogFork(id="fork", region="eu", shown_to="ap", start=HALF, duration=HALF)
 
 
 @pytest.mark.parametrize("faults", [(), (CRASH,), (MISSING, AWAY)], ids=["calm", "disk lost", "objects away"])
@@ -92,7 +93,7 @@ def worse(name: str) -> Scenario:
     found = scenario_files.find(name)
     log = found.layout.audit_log
     assert log is not None
-    changes = {
+    changes: dict[str, dict[str, Any]] = {
         "forked-log": {"witnesses": 0},
         "authority-away": {"authorities": 1},
         "siem-away": {"stream_interval": Seconds(30 * 60)},
