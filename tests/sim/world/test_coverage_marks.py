@@ -84,7 +84,12 @@ MADE_BY: dict[str, tuple[Scenario, list[Submission]]] = {
     "log-published": (logged(), records(30)),
     "log-refused": (logged(at(LogFork, "eu", shown_to="us")), records(30)),
     "anchored": (logged(), records(30)),
-    "siem-behind": (logged(at(OutsideOutage, service=Outside.SIEM, duration=50)), records(30)),
+    "siem-behind": (
+        msgspec.structs.replace(
+            logged(at(OutsideOutage, service=Outside.SIEM, start=10, duration=210)), duration=Seconds(230)
+        ),
+        records(30),
+    ),
     "object-put-back": (drill(at(ObjectLoss, "eu"), policy=policy(check_interval=Seconds(5))), []),
     "sealed-by-size": (drill(rate=10, policy=policy(segment_bytes=4000)), []),
     "shed": (drill(at(Burst, factor=20), policy=policy(max_in_flight=2, service=Seconds(0.2))), records(900)),
