@@ -26,9 +26,9 @@ def statements(path: Path) -> Iterator[ast.stmt]:
         yield from (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt))
 
 
-def test_there_are_six() -> None:
-    """The main job, a drill, a comparison, a hunt, what a new user does, and what a sender does."""
-    assert len(NOTEBOOKS) == 6
+def test_there_are_seven() -> None:
+    """The main job, a drill, a comparison, a hunt, what a new user does, what a sender does, and what an auditor does."""
+    assert len(NOTEBOOKS) == 7
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

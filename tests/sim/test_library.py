@@ -43,6 +43,9 @@ DEMANDED = {
     "slow-disk",
     "lost-object",
     "several-nodes",
+    "forked-log",
+    "authority-away",
+    "siem-away",
 }
 DRILLS = sorted(DEMANDED)
 OF_ALERTS = {name for alert in TABLE.alert for name in alert.drills} - DEMANDED

@@ -8,6 +8,7 @@ from flk.sim.alerts.exporter import Exporter
 from flk.sim.checkers.agents import AgentRules
 from flk.sim.checkers.answers import AnswerRules
 from flk.sim.checkers.audit import AuditRules
+from flk.sim.checkers.audit_logs import AuditLogRules
 from flk.sim.checkers.availability import AvailabilityRules
 from flk.sim.checkers.backlog import Backlog
 from flk.sim.checkers.clocks import ClockRules
@@ -29,6 +30,7 @@ from flk.sim.clients.items import Item
 from flk.sim.clients.records import Records
 from flk.sim.kernel.engine import Simulator
 from flk.sim.measures.audit import AuditRecorder
+from flk.sim.measures.audit_logs import AuditLogRecorder
 from flk.sim.measures.costs import CostRecorder
 from flk.sim.measures.hypotheses import found
 from flk.sim.measures.measures import Measures, measure
@@ -91,6 +93,7 @@ class Observers:
         statements = Statements(regions, shared=shared)
         self._node_rules = NodeRules(regions, places, reference, statements, self.checks)
         self._agents = AgentRules(scenario, backlog, simulator, self.checks)
+        self._audit_log = AuditLogRecorder(scenario, regions, simulator)
         self._audit = AuditRecorder(scenario.regions, simulator)
         layout, calm_at = scenario.layout, calm(scenario.faults)
         self._audit_rules = AuditRules(regions, layout.audit, self.checks, lambda: simulator.now, calm_at)
@@ -104,6 +107,7 @@ class Observers:
         notary = notary_of(records.keyring)
         opinions = () if notary is None else (SecondOpinions(statements, notary, self.checks),)
         layout = scenario.layout
+        self._audit_log_rules = AuditLogRules(scenario, regions, notary, self.checks, lambda: simulator.now)
         clocks = ClockRules(
             regions,
             places,
@@ -144,6 +148,7 @@ class Observers:
             self._costs,
             self.marks,
             *((self._audit_rules, self._audit) if layout.audit else ()),
+            *((self._audit_log_rules, self._audit_log) if layout.audit_log else ()),
             *((self._migration_rules,) if layout.migration else ()),
             *((self._stores,) if layout.has_stores else ()),
             *((self._tier_rules,) if layout.tiers else ()),
@@ -174,6 +179,8 @@ class Observers:
         }
         judge_acknowledged(end, acknowledged, self.recorder.gone, self.checks, Invariant.CONSERVED)
         self._audit_rules.finish()
+        if self._scenario.layout.audit_log is not None:
+            self._audit_log_rules.finish()
         self._migration_rules.finish()
         self._availability.finish()
         self._tier_rules.finish()
@@ -189,6 +196,7 @@ class Observers:
             entries={name: region.entries.entries for name, region in self._regions.items()},
             lost=lost,
             audit=self._audit,
+            audit_logs=self._audit_log,
             stores=self._stores,
         )
 

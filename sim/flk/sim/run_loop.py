@@ -14,6 +14,7 @@ from flk.sim.clients.agents import Agent
 from flk.sim.clients.heartbeats import Heartbeats
 from flk.sim.clients.items import Item
 from flk.sim.clients.records import Records
+from flk.sim.injection.audit_log_handlers import audit_log_handlers
 from flk.sim.injection.background_handlers import background_handlers
 from flk.sim.injection.injector import Injector
 from flk.sim.injection.load_handlers import handlers as load_handlers
@@ -138,6 +139,7 @@ class RunLoop:
         injector.extend(background_handlers(self.regions))
         injector.extend(object_handlers(self.regions, self.world.objects))
         injector.extend(row_loss_handlers(self.regions))
+        injector.extend(audit_log_handlers(self.regions, self.world.objects))
         for fault in scenario.faults:
             injector.schedule(fault)
         tier.feed()

@@ -487,6 +487,9 @@ class Slo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_fraction: float
     audit_p99_seconds: float
     audit_uncovered_fraction: float
+    audit_log_lag_seconds: float
+    anchor_lag_seconds: float
+    siem_lag_seconds: float
 
 
 class ScenarioLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """`flk audit`: a log in an object store, verified, proven and watched; and what is wrong is named (TLOG-*)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ from tests.support.impl.audited import stored
 from tests.support.impl.command import flk
 from tests.support.model.transparency import LOG, WITNESS, leaves_of
 
-from flk.model.transparency.notes import Verifier, read_note, signed_by
+from flk.model.transparency.notes import Signature, Verifier, read_note, signed, signed_by
 
 KEY = str(LOG.verifier)
 
@@ -38,6 +39,34 @@ def test_a_monitor_takes_growth_and_refuses_a_fork(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert "TLOG-5" in done.stderr
         assert state.read_bytes() == kept
+
+
+def test_a_monitor_refuses_what_its_witness_has_not_cosigned(tmp_path: Path) -> None:
+    """Growth that only this monitor is shown, and a cosignature that is not the witness's; what is cosigned is kept (TLOG-13)."""
+    log, state = tmp_path / "log", tmp_path / "state"
+    url = stored(log, leaves_of(100))
+    watch = ("audit", "monitor", url, "--key", KEY, "--state", str(state), "--witness", str(WITNESS.witness))
+    assert "TLOG-9: checkpoint lacks the cosignature" in flk(*watch).stderr
+    assert not state.exists()
+    cosigned(log, WITNESS.cosign)
+    assert "100 leaves, known from now on" in flk(*watch).stdout
+    kept = state.read_bytes()
+    stored(log, leaves_of(300))
+    assert flk(*watch).returncode == 1
+    cosigned(log, lambda text, seconds: WITNESS.cosign(f"{text}{seconds}\n", seconds))
+    assert "TLOG-1" in flk(*watch).stderr
+    assert state.read_bytes() == kept
+    stored(log, leaves_of(300))
+    cosigned(log, WITNESS.cosign)
+    assert "100 leaves grew to 300" in flk(*watch).stdout
+    wrong = flk(*watch[:-1], KEY)
+    assert (wrong.returncode, "--witness" in wrong.stderr) == (2, True)
+
+
+def cosigned(log: Path, cosign: Callable[[str, int], Signature]) -> None:
+    """Put a cosignature below the log's checkpoint."""
+    note = read_note((log / "checkpoint").read_bytes())
+    (log / "checkpoint").write_bytes(signed(note.text, [*note.signatures, cosign(note.text, 1_700_000_000)]))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from tests.support.model.world import (
     submission,
 )
 
-from flk.model.effects import INBOX
+from flk.model.effects import INBOX, ListObjects
+from flk.model.entries.entry import Claim
 from flk.model.memory.auditing import AuditIndex
 from flk.model.memory.parts import Entries
 from flk.model.programs.checkpoint import checkpoint
@@ -231,6 +232,53 @@ def test_a_segment_waits_for_the_store_and_for_the_one_before_it() -> None:
     world.entries["eu"] = whole
     world.nodes["eu"] = world._start("eu")
     assert write(world)[0].leaves == 2
+
+
+def test_a_segment_waits_for_a_store_that_has_a_later_claim_than_it() -> None:
+    """A store that was lost comes back with what another region claimed later, before it is joined with what it had claimed first:
+    that is an outcome of the region all the same.
+    """
+    world = World("eu", "us")
+    world.ingest("eu", HONEST)
+    world.run("eu", ship())
+    whole = world.entries["eu"]
+    world.ingest("us", HONEST)
+    world.entries["eu"] = Entries()
+    world.nodes["eu"] = world._start("eu")
+    for key, entry in world.entries["us"].entries.items():
+        world.entries["eu"].merge(Claim(key, entry))
+    added = world.run("eu", integrate("eu", EXAMINE))
+    assert (added.leaves, len(added.waits)) == (0, 1)
+    world.entries["eu"] = whole
+    world.nodes["eu"] = world._start("eu")
+    write(world)
+    assert kinds(leaves_in(world.objects.objects)) == {"outcome": 1}
+
+
+def test_a_node_that_is_overtaken_while_it_signs_sees_no_fork() -> None:
+    """Another node signs more leaves after this one looked for the latest checkpoint, and before it looks for what to publish."""
+    world = World("eu")
+    told(world)
+    write(world)
+    world.ingest("eu", submission(pcs(epoch=77)))
+    world.run("eu", ship())
+    world.run("eu", integrate("eu", EXAMINE))
+    behind, ahead = checkpoint("eu", LOG), 7
+    listings = 0
+    value: object = None
+    result: object = None
+    while True:
+        try:
+            effect = behind.send(value)
+        except StopIteration as stop:
+            result = stop.value
+            break
+        listings += isinstance(effect, ListObjects)
+        if isinstance(effect, ListObjects) and listings == 2:
+            world.objects.put(f"{PREFIX}signed/{ahead:016d}", note_of(Checkpoint(LOG.name, ahead, bytes(32))))
+        value = world.perform("eu", effect)
+    assert result == (6, 6)
+    assert published(world.objects.objects).size == 6
 
 
 def test_a_log_whose_beginning_was_removed_says_where_it_begins() -> None:

@@ -4,7 +4,7 @@ from functools import cache
 
 import msgspec
 import pytest
-from tests.sim.planted import BUGS, inputs
+from tests.sim.planted import BUGS, inputs, space
 from tests.support.effort import sample
 
 from flk.sim.experiments.hunt import SearchSpace, TrialResult, hunt
@@ -50,7 +50,7 @@ SHRUNK = (
 def counterexample(name: str) -> TrialResult:
     """A seed that shows a bug."""
     late = LATE.get(name, SEEDS[0])
-    found = hunt(SearchSpace(inputs(name)), [late, *SEEDS], workers=1).counterexample
+    found = hunt(space(name), [late, *SEEDS], workers=1).counterexample
     assert found is not None
     return found
 
@@ -91,7 +91,7 @@ def test_the_model_is_not_found() -> None:
 def test_what_was_found_is_shrunk_and_replays_from_its_line(name: str) -> None:
     """Of the faults none can go, and the line names a run of the same events with the programs that the bug is in."""
     stock, seed = inputs(name), counterexample(name).seed
-    least = shrink(stock, SearchSpace(stock).scenario(seed), seed)
+    least = shrink(stock, space(name).scenario(seed), seed)
     assert least.scenario.faults
     for fault in least.scenario.faults:
         fewer = tuple(other for other in least.scenario.faults if other != fault)

@@ -1,15 +1,16 @@
 """Bugs planted in the programs of nodes and workers, for hunts to find: one module for each part that they are in."""
 
-from tests.sim.planted import audit, ingest, migration, recovery, replaying, shipping, tiers
+from tests.sim.planted import audit, audit_logs, ingest, migration, recovery, replaying, shipping, tiers
 from tests.sim.planted.bug import Bug
 
+from flk.sim.experiments.hunt import SearchSpace
 from flk.sim.experiments.run_inputs import RunInputs, synthetic_inputs
 from flk.sim.experiments.worlds import RECORDS
 from flk.sim.kernel.programs import Programs
 
 BUGS: dict[str, Bug] = {
     name: each
-    for part in (ingest, recovery, shipping, replaying, tiers, migration, audit)
+    for part in (ingest, recovery, shipping, replaying, tiers, migration, audit, audit_logs)
     for name, each in part.BUGS.items()
 }
 """Every planted bug by its name."""
@@ -18,6 +19,11 @@ BUGS: dict[str, Bug] = {
 def inputs(name: str) -> RunInputs:
     """What a hunt for a bug needs. Its replay strings find the programs again by the bug's name."""
     return synthetic_inputs(RECORDS, BUGS[name].programs, f"{__name__}:{name}")
+
+
+def space(name: str) -> SearchSpace:
+    """Where a bug is to be found."""
+    return SearchSpace(inputs(name), nodes=BUGS[name].nodes, audit_log=BUGS[name].audit_log)
 
 
 def __getattr__(name: str) -> Programs:

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.sim.planted import BUGS, inputs
+from tests.sim.planted import BUGS, inputs, space
 
 from flk.sim.experiments.execution import run_all
-from flk.sim.experiments.hunt import SearchSpace, hunt
+from flk.sim.experiments.hunt import hunt
 from flk.sim.experiments.replay import parse, replay_string
 from flk.sim.experiments.run_inputs import Task, execute, programs_named, synthetic_inputs
 from flk.sim.experiments.shrink import shrink
@@ -30,11 +30,11 @@ class Quarry(NamedTuple):
 def line(seeds: Sequence[int], quarry: Quarry) -> str:
     """The row of a bug."""
     bug, stock = BUGS[quarry.name], inputs(quarry.name)
-    space = SearchSpace(stock)
-    counterexample = hunt(space, seeds, workers=1).counterexample
+    place = space(quarry.name)
+    counterexample = hunt(place, seeds, workers=1).counterexample
     if counterexample is None:
         return f"| {quarry.name} | {bug.breaks} | not found in {len(seeds)} seeds | | | | |"
-    whole = space.scenario(counterexample.seed)
+    whole = place.scenario(counterexample.seed)
     least = shrink(stock, whole, counterexample.seed)
     found = parse(replay_string(least.scenario, counterexample.seed, least.digest, stock.named))
     again = synthetic_inputs(RECORDS, programs_named(found.programs))

@@ -9,13 +9,20 @@ from flk.sim.kernel.programs import Programs
 class Bug(NamedTuple):
     """Programs that differ from the model's in the one place that the story tells.
 
-    `breaks` is the requirement that rules it out; `caught_by` are the invariants that may show it.
+    `breaks` is the requirement that rules it out; `caught_by` are the invariants that may show it. It may show only in worlds with
+    audit logs, or with so many nodes to a region.
     """
 
     programs: Programs
     story: str
     breaks: str
     caught_by: frozenset[Invariant]
+    audit_log: bool = False
+    nodes: int = 1
+
+    def in_logs(self, nodes: int = 1) -> "Bug":
+        """The same, in worlds with audit logs."""
+        return self._replace(audit_log=True, nodes=nodes)
 
 
 def bug(programs: Programs, story: str, breaks: str, *caught_by: Invariant) -> Bug:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.sim.nodes.test_audit import QUICK, audited
 from tests.sim.nodes.test_migration import PLAN, growing
 from tests.support.model.world import pcs, submission
+from tests.support.sim.audit_logs import logged
 from tests.support.sim.drills import BRISK, drill, records, rehearse
 from tests.support.sim.tiered import OUTAGE, tiered
 from tests.support.sim.upkeep import kept_up
@@ -29,8 +30,11 @@ from flk.sim.scenarios.faults import (
     Burst,
     Disk,
     Fault,
+    LogFork,
     ObjectLoss,
     ObjectStoreOutage,
+    Outside,
+    OutsideOutage,
     Partition,
     RegionCrash,
     RowLoss,
@@ -77,6 +81,15 @@ MADE_BY: dict[str, tuple[Scenario, list[Submission]]] = {
     "snapshot": (kept_up(), records(120)),
     "removed": (kept_up(), records(120)),
     "row-mended": (kept_up(at(RowLoss, "us", share=0.1, start=50)), records(120)),
+    "log-published": (logged(), records(30)),
+    "log-refused": (logged(at(LogFork, "eu", shown_to="us")), records(30)),
+    "anchored": (logged(), records(30)),
+    "siem-behind": (
+        msgspec.structs.replace(
+            logged(at(OutsideOutage, service=Outside.SIEM, start=10, duration=210)), duration=Seconds(230)
+        ),
+        records(30),
+    ),
     "object-put-back": (drill(at(ObjectLoss, "eu"), policy=policy(check_interval=Seconds(5))), []),
     "sealed-by-size": (drill(rate=10, policy=policy(segment_bytes=4000)), []),
     "shed": (drill(at(Burst, factor=20), policy=policy(max_in_flight=2, service=Seconds(0.2))), records(900)),

@@ -20,13 +20,14 @@ from flk.sim.scenarios.faults import (
     LogLoss,
     Loss,
     ObjectStoreOutage,
+    Outside,
     Partition,
     RegionCrash,
     Sides,
     StoreOutage,
 )
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers, Upkeep
+from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Migration, Tiers, Upkeep
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Link, Network, Path, places
@@ -103,6 +104,9 @@ _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "retry_after": st.none() | spans,
     "passes_on": st.booleans(),
     "for_good": st.booleans(),
+    "shown_to": st.sampled_from(REGIONS),
+    "rewritten": st.integers(0, 4),
+    "service": st.sampled_from(Outside),
 }
 KINDS: tuple[type[FaultBase], ...] = get_args(Fault)
 
@@ -125,9 +129,14 @@ def layouts(draw: DrawFn) -> Layout:
     audit = st.builds(Audit, st.integers(1, 9), spans, shares, spans, st.integers(1, 9))
     sizes = st.integers(1, 5)
     upkeep = st.builds(Upkeep, spans, spans, spans, spans, st.sampled_from(Mode))
-    parts = st.none() | tiers, st.none() | migration, st.none() | audit, st.none() | upkeep
+    log = st.builds(
+        AuditLog, spans, spans, st.integers(0, 3), spans, st.none() | spans, sizes, st.none() | spans, sizes
+    )
+    parts = st.none() | tiers, st.none() | migration, st.none() | audit, st.none() | upkeep, st.none() | log
     made = draw(st.builds(Layout, sizes, sizes, spans, *parts, sizes, st.builds(Path, delay=spans)))
-    return made if made.upkeep is None else msgspec.structs.replace(made, tiers=None, migration=None, nodes=1)
+    if made.upkeep is not None:
+        return msgspec.structs.replace(made, tiers=None, migration=None, audit_log=None, nodes=1)
+    return made if made.audit_log is None else msgspec.structs.replace(made, tiers=None, migration=None)
 
 
 def hypotheses() -> SearchStrategy[Hypothesis]:

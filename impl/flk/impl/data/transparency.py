@@ -1,10 +1,10 @@
 """Transparency logs in an object store, read by whoever audits them, without trusting who stores them (TLOG-*)."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from flk.impl.storage.objects import Objects
 from flk.impl.storage.record import replace_whole
@@ -12,6 +12,7 @@ from flk.impl.storage.trouble import usable
 from flk.model.effects import Clock, Effect, GetObject, ListObjects, Mark, Marked, Program, PutObject
 from flk.model.log.hlc import at
 from flk.model.programs.checkpoint import CHECKPOINT, witness
+from flk.model.programs.monitor import monitor as watch
 from flk.model.programs.proofs import Audited, Proven, See, audit, prove_consistency, prove_inclusion
 from flk.model.runtime import run
 from flk.model.transparency.checkpoints import Checkpoint, read_checkpoint
@@ -82,31 +83,29 @@ class Log:
         return run(program, lambda effect: performers[type(effect)](effect))
 
 
-class Seen(NamedTuple):
-    """What a monitor found: the checkpoint that it knew (None: it is new to the log), and the one that it keeps now."""
+def monitor(
+    log: Log, state: Path, key: Verifier, witnesses: Sequence[Verifier] = ()
+) -> tuple[Checkpoint | None, Checkpoint]:
+    """Compare the log with the last checkpoint that was kept (None: there was none), and keep the latest in its place if that one
+    only grew, and all `witnesses` have cosigned it. The two.
 
-    before: Checkpoint | None
-    now: Checkpoint
-
-
-def monitor(log: Log, state: Path, key: Verifier) -> Seen:
-    """Compare the log with the last checkpoint that was kept, and keep the latest in its place if that one only grew.
-
-    Raises BadLog, with the file as it was, if it did not: the two checkpoints, both signed, are the proof. BadNote for a checkpoint
-    that is none; UnusableInput for a file that cannot be used.
+    Raises BadLog, with the file as it was, if not: the two checkpoints, both signed, are the proof. BadNote for a checkpoint that
+    is none; UnusableInput for a file that cannot be used.
     """
-    before, kept = None, _kept(state)
+    kept = _kept(state)
     if kept:
         try:
-            before = read_checkpoint(kept, key)
+            read_checkpoint(kept, key)
         except BadNote as bad:
             raise UnusableInput(f"{state}: {bad}; it is not what a monitor of this log has kept") from None
-    now, content = log.checkpoint()
-    if before is not None:
-        log.grown_from(before, now)
-    if content != kept:
-        _keep(state, content)
-    return Seen(before, now)
+    log.checkpoint()
+    own: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+        Marked: lambda _: kept.decode(),
+        Mark: partial(_mark, state),
+    }
+    before, now = log.run(watch("", key, witnesses), own)
+    assert now is not None, "there is a checkpoint"
+    return before, now
 
 
 def _mark(state: Path, effect: Mark) -> bool:

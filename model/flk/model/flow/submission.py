@@ -40,6 +40,11 @@ def tenant_of(payload: bytes) -> str:
     return payload[1 : 1 + payload[0]].decode()
 
 
+def body_of(payload: bytes) -> bytes:
+    """The body in what a log keeps of a submission."""
+    return payload[1 + payload[0] :]
+
+
 def from_payload(payload: bytes) -> Submission:
     """The submission that `payload` was made of."""
     end = 1 + payload[0]

@@ -121,12 +121,13 @@ def _cosigned(
     prefix: str, key: Verifier, witnesses: Sequence[Verifier], published: Checkpoint | None, now: Checkpoint
 ) -> Program[Note | None]:
     """The latest checkpoint after the published one that all witnesses have cosigned, with their signatures, if there is one.
-    What was signed before is how the log began, or it is not published.
+    What was signed before is how the log began, or it is not published. What another node signs meanwhile, and is more, is its to
+    publish.
     """
     after = -1 if published is None else published.size
     listed = yield from ListObjects(f"{prefix}signed/", after=_signed(prefix, after) if published else "")
     sizes = {now.size, *(int(name.rpartition("/")[2]) for name in listed)}
-    for size in sorted((size for size in sizes if size > after), reverse=True):
+    for size in sorted((size for size in sizes if after < size <= now.size), reverse=True):
         name = _signed(prefix, size)
         content = yield from _got(name)
         yield from prove_consistency(prefix, _read(name, content, key), now)

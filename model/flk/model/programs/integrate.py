@@ -23,15 +23,14 @@ from flk.model.effects import (
     Program,
     Supersessions,
 )
-from flk.model.entries.entry import Claim, Entry, Key, Supersession
-from flk.model.flow.submission import from_payload
+from flk.model.entries.entry import Claim, Entry, Key, Supersession, precedence
+from flk.model.flow.submission import body_of
 from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, segment_name, sequence_of
 from flk.model.programs.audit_log import AuditLog
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.lose import empty
 from flk.model.programs.replay import follows
 from flk.model.programs.ship import PREFIX
-from flk.model.record.record import decode
 from flk.model.refusal import unavailable
 from flk.model.transparency.leaves import (
     About,
@@ -41,7 +40,7 @@ from flk.model.transparency.leaves import (
     equivocation,
     name_of,
     named,
-    outcome,
+    outcome_of,
     stated,
     supersession,
 )
@@ -172,11 +171,11 @@ class _Draft:
         stored = yield from self._stored([claim.key for claim in claims])
         bodies = {frame.timestamp: frame.payload for frame in frames}
         claimed = [
-            _Claimed(claim, from_payload(bodies[claim.entry.timestamp]).body, entry)
+            _Claimed(claim, body_of(bodies[claim.entry.timestamp]), entry)
             for claim, entry in zip(claims, stored, strict=True)
-            if entry is not None
+            if entry is not None and precedence(entry) <= precedence(claim.entry)
         ]
-        if len(claimed) < len(claims):  # the log of an earlier disk, which is not joined in yet
+        if len(claimed) < len(claims):  # the log of an earlier disk, which the store has yet to be joined with
             self.waits.append(name)
             return False
         if (
@@ -207,11 +206,11 @@ class _Draft:
         gave_way = {name_of(About.SUPERSESSION, row.key, row.loser) for row in rows}
         gave_way |= {name for name, numbers in zip(names, known, strict=True) if numbers}
         leaves = [
-            *self._told,
+            *map(named, self._told),
             *(leaf for each in self._claimed if (leaf := _leaf(each, gave_way)) is not None),
-            *map(supersession, rows),
+            *map(named, map(supersession, rows)),
         ]
-        by_name = {leaf.names[0]: leaf for leaf in map(named, leaves)}
+        by_name = {leaf.names[0]: leaf for leaf in leaves}
         there = yield from FindLeaves(tuple(by_name))
         return [leaf for leaf, numbers in zip(by_name.values(), there, strict=True) if not numbers]
 
@@ -234,11 +233,11 @@ class _Draft:
             yield from Mark(GAVE_WAY, f"{self._rows}")
 
 
-def _leaf(each: _Claimed, gave_way: Collection[bytes]) -> bytes | None:
+def _leaf(each: _Claimed, gave_way: Collection[bytes]) -> Leaf | None:
     """What a claim comes to: an outcome, if it was ever stored; else nothing, unless it is of another content (DUP-3)."""
     claim = each.claim
     if each.is_stored:
-        return outcome(Claim(claim.key, each.stored), decode(each.body))
+        return outcome_of(Claim(claim.key, each.stored), each.body)
     if name_of(About.SUPERSESSION, claim.key, claim.entry) in gave_way:
-        return outcome(claim, decode(each.body))
-    return equivocation(claim) if each.stored.digest != claim.entry.digest else None
+        return outcome_of(claim, each.body)
+    return named(equivocation(claim)) if each.stored.digest != claim.entry.digest else None

@@ -79,7 +79,28 @@ def named(content: bytes) -> Leaf:
     return Leaf(content, names_of(content))
 
 
-def outcome(claim: Claim, record: Pcs) -> bytes:
+class Recorded(msgspec.Struct, gc=False):
+    """What of a record its leaf says."""
+
+    D_hat: float
+    budget: float
+    coh_star: float
+    r: float
+    epoch: int
+    merkle_root: str
+    regime: str
+    shard_id: str
+
+
+def outcome_of(claim: Claim, body: bytes) -> Leaf:
+    """The leaf of a claim, from the body of the submission that made it. A claim is made of a valid record, so what its leaf says
+    is read alone, and the leaf's names are those of the claim: there is one for each record.
+    """
+    names = name_of(About.OUTCOME, claim.key, claim.entry), key_name(claim.key)
+    return Leaf(outcome(claim, _recorded(body)), names)
+
+
+def outcome(claim: Claim, record: Pcs | Recorded) -> bytes:
     """What was stored of a record.
 
     The values of the earlier system's entry are all there, but for its hash, which the tree has.
@@ -178,6 +199,7 @@ class _Told(msgspec.Struct):
 
 
 _read = msgspec.json.Decoder(_Told).decode
+_recorded = msgspec.json.Decoder(Recorded).decode
 _ABOUT = frozenset(map(str, About))
 _SAID = {True: "true", False: "false"}
 

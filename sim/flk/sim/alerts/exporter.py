@@ -32,6 +32,7 @@ from flk.sim.world.events import (
     Crashed,
     LogFailed,
     Logged,
+    LogRefused,
     PassEnded,
     Recovered,
     Replied,
@@ -53,7 +54,13 @@ Sample: TypeAlias = tuple[str, Values, float]
 
 _OUTCOMES = ("accepted", "escalated", "rejected")
 _OPERATIONS = ("claim", "merge")
-_BARE = ("flk_ingest_total", "flk_dedup_hits_total", "flk_equivocations_total", "flk_signature_errors_total")
+_BARE = (
+    "flk_ingest_total",
+    "flk_dedup_hits_total",
+    "flk_equivocations_total",
+    "flk_signature_errors_total",
+    "flk_audit_forks_total",
+)
 _OF_DISKS = ("flk_wal_errors_total", "flk_wal_damage_total", "flk_store_damage_total", "flk_cold_damage_total")
 
 
@@ -172,6 +179,7 @@ class Exporter:
         observer.handle(WatermarkSet, self._watermark_set)
         observer.handle(Crashed, self._crash)
         observer.handle(PassEnded, self._pass_ended)
+        observer.handle(LogRefused, self._log_refused)
 
     # The scraper.
 
@@ -278,6 +286,9 @@ class Exporter:
         now = self._places[event.node].wall()
         ahead = sum(is_ahead(timestamp, now) for timestamp in event.timestamps)
         self._of(event.node).counts["flk_clock_ahead_total", (event.source,)] += ahead
+
+    def _log_refused(self, event: LogRefused) -> None:
+        self._of(event.node).counts["flk_audit_forks_total", ()] += 1
 
     # What waits for replication.
 

@@ -250,6 +250,7 @@ def hunt(
     kinds: Iterable[str] = (),
     nodes: int = 1,
     upkeep: bool = False,
+    audit_log: bool = False,
     records: str | PathLike[str] | None = None,
     workers: int = -1,
     backend: str = PROCESSES,
@@ -263,6 +264,7 @@ def hunt(
     - `kinds`: kinds of faults to choose from, such as `("partition", "loss")`; by default all
     - `nodes`: how many nodes share the store of each region of a drawn world; a scenario says it itself
     - `upkeep`: whether nodes of a drawn world write snapshots, remove what these cover, and mend what a store lost; likewise
+    - `audit_log`: whether nodes of a drawn world write audit logs, which other regions cosign and monitor; likewise
     - `records`, `workers`, `backend`, `progress`: as those of `sweep`
 
     The failure is the least seed that violates, however many workers there are. Raises UnusableInput for a scenario, a kind or
@@ -271,7 +273,7 @@ def hunt(
     >>> hunt(seeds=5, kinds=("loss", "latency"), workers=1).verdict
     <Verdict.HOLDS: 'holds'>
     """
-    space = search_space(base, programs, kinds=kinds, nodes=nodes, upkeep=upkeep, records=records)
+    space = search_space(base, programs, kinds=kinds, nodes=nodes, upkeep=upkeep, audit_log=audit_log, records=records)
     chosen = seeds_of(seeds)
     with hunt_bar(len(chosen), progress) as reached:
         outcome = hunting.hunt(
@@ -287,6 +289,7 @@ def search_space(
     kinds: Iterable[str] = (),
     nodes: int = 1,
     upkeep: bool = False,
+    audit_log: bool = False,
     records: str | PathLike[str] | None = None,
 ) -> hunting.SearchSpace:
     """What a hunt with these arguments searches. Raises UnusableInput as `hunt` does."""
@@ -296,9 +299,13 @@ def search_space(
         )
     if upkeep and base is not None:
         raise UnusableInput("upkeep: only nodes of drawn worlds are told to; a scenario says layout.upkeep itself")
+    if audit_log and (upkeep or base is not None):
+        raise UnusableInput(
+            "audit_log: only nodes of drawn worlds are told to, and not with upkeep; a scenario says layout.audit_log itself"
+        )
     scenario = None if base is None else scenario_of(base, records)
     fed = scenario or scenario_of(swarm(1), records)
-    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep)
+    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep, audit_log)
 
 
 def shrink(

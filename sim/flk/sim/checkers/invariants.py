@@ -180,6 +180,36 @@ class Invariant(StrEnum):
         "a worker attempts what is not marked, as often as it may, then marks or buries it, then lets it go (AUD-1 to AUD-5)",
     )
 
+    LEAVES_ONCE = "leaves-once", "of a record and a claim, an audit log has one leaf of each kind (TLOG-6)"
+    LEAVES_TRUE = (
+        "leaves-by-second-opinion",
+        "the leaf of an outcome is what a second implementation makes of a frame that was logged, and was stored (TLOG-6)",
+    )
+    LEAVES_ALL = (
+        "leaves-complete",
+        "once no fault holds, what was stored and shipped is a leaf within the bound, and so is that it gave way (TLOG-6)",
+    )
+    LEAVES_TOLD = (
+        "leaves-told-in-order",
+        "the SIEM is told of the leaves of a log as they are, and of none before it was told of the one before (SIEM-1)",
+    )
+    LOG_GROWS = (
+        "history-only-grows",
+        "steps and tiles of an audit log are created once, each as the leaves before it have it (TLOG-3, TLOG-7)",
+    )
+    LOG_HISTORY = (
+        "history-is-one",
+        "each checkpoint that is signed, published, or kept by a monitor is how the log began (TLOG-5, TLOG-8)",
+    )
+    LOG_PUBLISHED = (
+        "history-published-in-order",
+        "a checkpoint is signed when its tiles are durable, and published when all witnesses have cosigned it (TLOG-8, TLOG-9)",
+    )
+    LOG_REFUSED = (
+        "history-refused-for-a-reason",
+        "an audit log is refused only by who is shown another history of it (TLOG-5, TLOG-7)",
+    )
+
     def __new__(cls, name: str, statement: str) -> Self:
         """A member is its name; the sentence is an attribute."""
         member = str.__new__(cls, name)
@@ -194,6 +224,8 @@ OF_AUDIT = frozenset(invariant for invariant in Invariant if invariant.startswit
 """What is asked only where there is an audit queue."""
 OF_NODES = frozenset({Invariant.ONE_ORDER, Invariant.ONE_ENTRY})
 """What is asked only where several nodes share a store."""
+OF_AUDIT_LOGS = frozenset(i for i in Invariant if i.startswith(("leaves-", "history-")))
+"""What is asked only where regions have audit logs."""
 OF_TIERS = frozenset({Invariant.TIER_ASKED, *(i for i in Invariant if i.startswith("tiers-"))})
 """What is asked only where a store has tiers."""
 
@@ -202,6 +234,7 @@ def without(layout: Layout) -> frozenset[Invariant]:
     """The invariants that a layout gives no occasion for."""
     of_parts: dict[frozenset[Invariant], object] = {
         OF_AUDIT: layout.audit,
+        OF_AUDIT_LOGS: layout.audit_log,
         OF_TIERS: layout.tiers,
         OF_MIGRATION: layout.migration,
         OF_NODES: layout.nodes > 1,

@@ -9,6 +9,9 @@ from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Key
 from flk.model.log.frames import log_of, region_of, segment_name, sequence_of
 from flk.model.log.hlc import Timestamp, text
+from flk.model.programs.checkpoint import WITNESSED
+from flk.model.programs.integrate import GAVE_WAY
+from flk.model.programs.monitor import MONITORED
 from flk.model.programs.propose import UNPROVEN
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.restore import CHECKED
@@ -17,6 +20,7 @@ from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.node import Reference
 from flk.sim.checkers.retention import Snapshots
+from flk.sim.nodes.audit_logs import ANCHORED
 from flk.sim.nodes.region import Place, Region
 from flk.sim.oracle import frames as oracle
 from flk.sim.oracle.frames import Found
@@ -46,6 +50,10 @@ class Progress(NamedTuple):
     node: str
     work: str
     log: str
+
+
+NO_WORK = UNPROVEN, GAVE_WAY, WITNESSED, MONITORED, ANCHORED
+"""What the names of watermarks begin with that no segment is behind."""
 
 
 class ShippingRules:
@@ -227,9 +235,9 @@ class ShippingRules:
 
     def _check_watermark(self, event: WatermarkSet) -> None:
         """A watermark moves to what comes next in its log, after the work it stands for. One set again stays. How far objects are
-        checked stands for nothing, and nor do the names of snapshots, and in how many rounds stores differed.
+        checked stands for nothing, and nor do the names of snapshots, in how many rounds stores differed, and what audit logs are.
         """
-        if event.name in {CHECKED, WHOLE} or event.name.startswith(UNPROVEN):
+        if event.name in {CHECKED, WHOLE} or event.name.startswith(NO_WORK):
             return
         node, name, value = event.node, event.name, event.value
         log = Progress(

@@ -26,8 +26,8 @@ TRIAL = Budget(events=20_000_000, seconds=300, megabytes=4_000)
 
 class SearchSpace(NamedTuple):
     """What the trials of a hunt are drawn from: run inputs, the scenario whose faults are drawn (None: the world is drawn too), and
-    the kinds of faults (none: all that the world has a place for), how many nodes a region of a drawn world has, and whether they
-    do their upkeep.
+    the kinds of faults (none: all that the world has a place for), how many nodes a region of a drawn world has, whether they
+    do their upkeep, and whether they write audit logs.
     """
 
     inputs: RunInputs
@@ -35,10 +35,11 @@ class SearchSpace(NamedTuple):
     kinds: tuple[type[FaultBase], ...] = ()
     nodes: int = 1
     upkeep: bool = False
+    audit_log: bool = False
 
     def scenario(self, seed: int) -> Scenario:
         """The scenario that is drawn for a seed."""
-        return swarm(seed, self.base, self.kinds, self.nodes, upkeep=self.upkeep)
+        return swarm(seed, self.base, self.kinds, self.nodes, upkeep=self.upkeep, audit_log=self.audit_log)
 
 
 class Trial(NamedTuple):

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from flk.sim.experiments.worlds import ARRIVALS, RECORDS, with_nodes, with_upkeep, world
+from flk.sim.experiments.worlds import ARRIVALS, RECORDS, with_audit_log, with_nodes, with_upkeep, world
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios import document
 from flk.sim.scenarios.fault_validation import fault_errors
@@ -42,6 +42,7 @@ from flk.sim.scenarios.faults import (
     Latency,
     LinkFaultBase,
     ListingDelay,
+    LogFork,
     LogLoss,
     Loss,
     MachineFault,
@@ -53,6 +54,8 @@ from flk.sim.scenarios.faults import (
     ObjectLoss,
     ObjectStoreOutage,
     ObjectStoreThrottle,
+    Outside,
+    OutsideOutage,
     Partition,
     ProcessCrash,
     RegionCrash,
@@ -108,6 +111,8 @@ PARTS: dict[type[FaultBase], str] = {
     DualWriteFailure: "migration",
     MigratorCrash: "migration",
     RowLoss: "upkeep",
+    LogFork: "audit_log",
+    OutsideOutage: "audit_log",
 }
 """The part of a layout that a fault happens to."""
 
@@ -150,17 +155,20 @@ def swarm(
     nodes: int = 1,
     *,
     upkeep: bool = False,
+    audit_log: bool = False,
 ) -> Scenario:
     """The scenario of a seed. Of a base the faults are drawn anew and the rest is kept; without one all is drawn.
 
     Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. Nodes of a
-    drawn world do their `upkeep` if that is asked for. `kinds` are the kinds of faults to choose from, by default all that the
-    world has a place for.
+    drawn world do their `upkeep`, or write an `audit_log`, if that is asked for. `kinds` are the kinds of faults to choose from, by
+    default all that the world has a place for.
     """
     random_stream = RandomStream(seed, "swarm")
     scenario = base or with_nodes(world(seed, random_stream.generator("world")), nodes)
     if base is None and upkeep:
         scenario = with_upkeep(scenario, random_stream.generator("upkeep"))
+    if base is None and audit_log:
+        scenario = with_audit_log(scenario, random_stream.generator("audit log"))
     random = random_stream.generator("faults")
     setting = setting_of(scenario)
     if random.random() < 0.7:  # most often all faults of regions hit the same one, so that they interact
@@ -381,6 +389,8 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     MigratorCrash: _nothing,
     WorkerCrash: _some_share,
     RowLoss: lambda d: {"share": round(d.random.uniform(0.02, 0.1), 3)},
+    LogFork: lambda d: {"shown_to": d.random.choice(d.setting.regions), "rewritten": d.random.choice((0, 1, 3))},
+    OutsideOutage: lambda d: {"service": d.random.choice(tuple(Outside))},
     ObjectStoreOutage: _nothing,
     ObjectStoreThrottle: _times(0.5, 20, "rate"),
     ObjectLoss: _some_share,

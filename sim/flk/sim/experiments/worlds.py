@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.layout import Audit, Layout, Migration, Tiers, Upkeep
+from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Migration, Tiers, Upkeep
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Network, Path
@@ -21,7 +21,7 @@ RECORDS = 60
 ARRIVALS, CONVERGENCE, DURATION = 16.0, 25.0, 48.0
 """Seconds: records come for so long, regions have so long to agree after the last fault, and the run lasts so long."""
 QUICK = Seconds(0.02)
-"""What a request of upkeep takes at most on its way, and at the store."""
+"""What a request takes at most, where passes have many on its way, and at the store."""
 UNHURRIED = Seconds(0.04)
 """What a store that is migrated takes for a request at least, so that phases change while requests are between two steps."""
 _REGIONS = ("eu", "us", "ap", "sa")
@@ -75,13 +75,40 @@ def with_upkeep(drawn: Scenario, random: Random) -> Scenario:
         compare_interval=every,
     )
     layout = msgspec.structs.replace(drawn.layout, tiers=None, migration=None, upkeep=upkeep)
+    return _hurried(msgspec.structs.replace(drawn, layout=layout))
+
+
+def with_audit_log(drawn: Scenario, random: Random) -> Scenario:
+    """The world with audit logs, which the first other region cosigns, if there is one, and each other monitors; with an authority,
+    or two, and a SIEM. A pass takes some dozens of requests one after the other, so they are quick.
+    """
+
+    def interval() -> Seconds:
+        return Seconds(round(random.uniform(0.5, 4), 2))
+
+    log = AuditLog(
+        integrate_interval=interval(),
+        sign_interval=interval(),
+        witnesses=min(len(drawn.regions) - 1, random.randint(1, 2)),
+        look_interval=interval(),
+        anchor_interval=interval(),
+        authorities=random.randint(1, 2),
+        stream_interval=interval(),
+        stream_batch=random.randint(1, 20),
+    )
+    layout = msgspec.structs.replace(drawn.layout, tiers=None, migration=None, audit_log=log)
+    return _hurried(msgspec.structs.replace(drawn, layout=layout))
+
+
+def _hurried(drawn: Scenario) -> Scenario:
+    """The world with requests that take little time."""
     policy, path = drawn.policy, drawn.network.default
     policy = msgspec.structs.replace(
         policy, service=min(policy.service, QUICK), object_service=min(policy.object_service, QUICK)
     )
     path = msgspec.structs.replace(path, delay=min(path.delay, QUICK), jitter=min(path.jitter, QUICK))
     network = msgspec.structs.replace(drawn.network, default=path)
-    return msgspec.structs.replace(drawn, layout=layout, policy=policy, network=network)
+    return msgspec.structs.replace(drawn, policy=policy, network=network)
 
 
 def _workload(random: Random, regions: tuple[str, ...]) -> Workload:

@@ -12,9 +12,12 @@ from flk.model.flow.submission import Response, Submission
 from flk.model.programs import migration
 from flk.model.programs.audit import Handled, work
 from flk.model.programs.behind import read_on
+from flk.model.programs.checkpoint import Published, Witnessed, checkpoint, witness
 from flk.model.programs.divergence import Divergence, detect_divergence
 from flk.model.programs.examine import Examine
 from flk.model.programs.ingest import ingest
+from flk.model.programs.integrate import Added, integrate
+from flk.model.programs.monitor import Seen, monitor
 from flk.model.programs.outbox import Delivery, deliver, open_outbox, queue
 from flk.model.programs.propose import Found, look
 from flk.model.programs.reconcile import Reconciled, reconcile
@@ -25,8 +28,13 @@ from flk.model.programs.retain import Retained, retain
 from flk.model.programs.rotate import rotate
 from flk.model.programs.ship import ship
 from flk.model.programs.snapshot import Snapshotted, snapshot, snapshot_in_turn
+from flk.model.programs.stream import Streamed, stream
 from flk.model.programs.tiering import Moved, apply_deferred, claim, merge, move
-from flk.spec.constants import Outbox
+from flk.model.siem.targets import Target
+from flk.model.transparency.checkpoints import Checkpoint
+from flk.model.transparency.leaves import Fact
+from flk.model.transparency.notes import Signer, Verifier
+from flk.spec.constants import Outbox, Siem
 
 
 def _start(region: str, examine: Examine, snapshots: Sequence[str]) -> Program[Recovery]:
@@ -53,7 +61,9 @@ class Programs(NamedTuple):
     `replay` merges a peer's and `reclaim` those of the region's earlier disks, `detect_divergence` compares two regions, `work` is
     the audit worker's, `queue`, `deliver` and `open_outbox` are an agent's. Nodes with upkeep `start` from snapshots, `snapshot`,
     `retain`, `read_on` past what a peer removed, `look` for what stores have lost and `reconcile` it; those that share a store
-    `snapshot_in_turn`, `retain_shared` and `look_shared`. The others are those of tiers and of migration.
+    `snapshot_in_turn`, `retain_shared` and `look_shared`. Those with an audit log
+    `integrate` what was shipped, sign and publish a `checkpoint`, and `stream` leaves; other regions `witness` and `monitor` it.
+    The others are those of tiers and of migration.
     Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule that breaks them.
 
     >>> def silent(submission, region, examine):
@@ -91,6 +101,11 @@ class Programs(NamedTuple):
     snapshot_in_turn: Callable[[str, float], Program[Snapshotted]] = snapshot_in_turn
     retain_shared: Callable[[str, float], Program[Retained]] = _retain_shared
     look_shared: Callable[[str, Sequence[str], Examine, float], Program[Found]] = _look_shared
+    integrate: Callable[[str, Examine, Sequence[Fact]], Program[Added]] = integrate
+    checkpoint: Callable[[str, Signer, Sequence[Verifier]], Program[Published]] = checkpoint
+    witness: Callable[[str, Verifier, Signer], Program[Witnessed]] = witness
+    monitor: Callable[[str, Verifier, Sequence[Verifier]], Program[Seen]] = monitor
+    stream: Callable[[str, Checkpoint, Target, Siem], Program[Streamed]] = stream
 
 
 MODEL = Programs()

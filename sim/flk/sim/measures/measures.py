@@ -15,6 +15,7 @@ from flk.model.programs.outbox import Delivery
 from flk.sim.checkers.convergence import Agreement
 from flk.sim.clients.items import Item
 from flk.sim.measures.audit import AuditMeasures, AuditRecorder
+from flk.sim.measures.audit_logs import AuditLogMeasures, AuditLogRecorder
 from flk.sim.measures.costs import Costs
 from flk.sim.measures.recorder import Comparison, Recorder
 from flk.sim.measures.recovery import RegionRecovery, recoveries
@@ -143,6 +144,7 @@ class Measures(NamedTuple):
     comparisons: tuple[Comparison, ...]
     escalated: float
     audit: Mapping[str, AuditMeasures]
+    audit_logs: Mapping[str, AuditLogMeasures]
     stores: Mapping[str, StoreMeasures]
     costs: Costs
 
@@ -159,6 +161,7 @@ def measure(
     entries: Mapping[str, Mapping[Key, Entry]],
     lost: int,
     audit: AuditRecorder,
+    audit_logs: AuditLogRecorder,
     stores: StoreRecorder,
 ) -> Measures:
     """The measures of a run that is over; `homes` are the agents' home regions, `lost` the keys that no region has any more."""
@@ -193,6 +196,7 @@ def measure(
         comparisons=tuple(recorder.comparisons),
         escalated=_escalated(entries),
         audit=audit.measures(grid, scenario.slo.audit_p99) if scenario.layout.audit else {},
+        audit_logs=audit_logs.measures(scenario.slo) if scenario.layout.audit_log else {},
         stores=stores.measures() if scenario.layout.has_stores else {},
         costs=costs,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flk.model.flow.answers import ACKNOWLEDGED
+from flk.sim.measures.audit_logs import worst as worst_lag
 from flk.sim.measures.measures import Lag, Measures
 from flk.sim.measures.recovery import worst
 from flk.sim.measures.series import Column, Reading, Steps
@@ -156,6 +157,9 @@ COMPUTED: Mapping[str, Computation] = {
     "undelivered": _whole(lambda m: m.counts.undelivered),
     "refused_near": _whole(lambda m: _most(s.refused_near for s in m.stores.values())),
     "audit_uncovered": _whole(lambda m: _most(a.uncovered for a in m.audit.values())),
+    "audit_log_lag": _whole(lambda m: worst_lag(m.audit_logs, "published") or nan),
+    "anchor_lag": _whole(lambda m: worst_lag(m.audit_logs, "anchored") or nan),
+    "siem_lag": _whole(lambda m: worst_lag(m.audit_logs, "told") or nan),
     "uploads": _whole(lambda m: m.costs.uploads),
     "uploaded_bytes": _whole(lambda m: m.costs.uploaded_bytes),
     "downloaded_bytes": _whole(lambda m: m.costs.downloaded_bytes),

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from flk.sim.measures.audit_logs import worst as worst_lag
 from flk.sim.measures.measures import Measures
 from flk.sim.measures.metrics import Span, metric
 from flk.sim.measures.recovery import worst
@@ -58,6 +59,9 @@ class Figures(NamedTuple):
     rto: Reading | None = None
     audit_p99: Reading | None = None
     audit_uncovered: Reading | None = None
+    audit_log_lag: Reading | None = None
+    anchor_lag: Reading | None = None
+    siem_lag: Reading | None = None
 
 
 def figures(scenario: Scenario, measures: Measures) -> Figures:
@@ -73,6 +77,9 @@ def figures(scenario: Scenario, measures: Measures) -> Figures:
         rto=worst(each.reading("rto") for each in measures.recoveries) if scenario.crashes else None,
         audit_p99=worst(Reading(row.settle.p99, not row.settled) for row in audited) if audited else None,
         audit_uncovered=worst(Reading(row.uncovered) for row in audited) if audited else None,
+        audit_log_lag=worst_lag(measures.audit_logs, "published"),
+        anchor_lag=worst_lag(measures.audit_logs, "anchored"),
+        siem_lag=worst_lag(measures.audit_logs, "told"),
     )
 
 
@@ -87,6 +94,9 @@ def objectives(slo: Objectives, found: Figures) -> tuple[Objective, ...]:
         ("escalations", slo.escalation, found.escalation),
         ("audit p99", slo.audit_p99, found.audit_p99),
         ("audit uncovered", slo.audit_uncovered, found.audit_uncovered),
+        ("audit log lag", slo.audit_log_lag, found.audit_log_lag),
+        ("anchor lag", slo.anchor_lag, found.anchor_lag),
+        ("SIEM lag", slo.siem_lag, found.siem_lag),
     )
     return tuple(
         _objective(name, float(target), reading)

@@ -16,6 +16,7 @@ from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes import migration, tiers, workers
 from flk.sim.nodes.activities import Recovering, Replaying
+from flk.sim.nodes.audit_logs import LogTask, audit_log_tasks
 from flk.sim.nodes.node import Node
 from flk.sim.nodes.operator import approve
 from flk.sim.nodes.region import Place
@@ -68,6 +69,9 @@ class Rounds:
         )
         if self._place.disk.identity > 1 and not scripted:
             self._every(policy.replay_interval, "reclaim", self._reclaim)
+        if self._world.layout.audit_log is not None:
+            for task in audit_log_tasks(self._place):
+                self._every(task.interval, task.kind, partial(self._keep_log, task))
         if (upkeep := self._world.layout.upkeep) is not None:
             self._every(
                 upkeep.snapshot_interval,
@@ -161,6 +165,11 @@ class Rounds:
         if self._region.is_shared:
             return programs.snapshot_in_turn(region, float(upkeep.snapshot_interval))
         return programs.snapshot(region, self._others)
+
+    def _keep_log(self, task: LogTask, number: str) -> None:
+        """Make a pass over an audit log, if the node is level with its log."""
+        if self._is_level:
+            self._run(task.kind, Activity(f"{task.kind} {number}", task.program()), task.ended)
 
     def _retain(self, upkeep: Upkeep) -> Program[object]:
         programs = self._world.programs

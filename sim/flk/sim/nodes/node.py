@@ -51,6 +51,7 @@ from flk.sim.kernel.random_streams import FSYNC, SERVICE, Column, Draws, RandomS
 from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.activities import Replaying
 from flk.sim.nodes.admission import Gate
+from flk.sim.nodes.audit_logs import AuditLogKeeping
 from flk.sim.nodes.breakers import Breakers
 from flk.sim.nodes.log_device import Follow, Journal
 from flk.sim.nodes.region import Place
@@ -109,7 +110,7 @@ class Node(Host):
         """`follow` is what has to be done before each batch of frames, if anything has."""
         world, region = place.world, place.region
         peers = {region.name: place.entries}
-        memory = MemoryNode(place.disk, place.entries, world.objects, place.wall, peers=peers, time=place.time)
+        memory = MemoryNode(place.disk, place.entries, region.objects, place.wall, peers=peers, time=place.time)
         super().__init__(place.name, world.simulator, world.trace, memory)
         memory.behind = True
         memory.store_down = region.outages > 0
@@ -154,6 +155,10 @@ class Node(Host):
             **dict.fromkeys((CountEntries, Fetch), self._inspected),
             **dict.fromkeys(_ON_OBJECTS, self._stored_away),
         }
+        if world.layout.audit_log is not None:
+            keeping = AuditLogKeeping(self, place, self._journal.use)
+            self.schedulers |= keeping.schedulers
+            self.handlers |= keeping.handlers
 
     @property
     def level(self) -> bool:

@@ -1,5 +1,6 @@
 """A region, the places of its nodes, and what all regions share: what of them survives a crash."""
 
+from collections import Counter
 from collections.abc import Mapping
 from math import prod
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from flk.sim.kernel.random_streams import RandomStreams
 from flk.sim.kernel.trace import Trace
 from flk.sim.nodes.parts import AuditWorkers, BackgroundRounds, RunningNode, StoreMigrator
 from flk.sim.nodes.resharding import ReshardingPlan
-from flk.sim.scenarios.faults import ClockFault, Disk, MachineFault, ProcessCrash, SlowNode, Stop
+from flk.sim.scenarios.faults import ClockFault, Disk, MachineFault, Outside, ProcessCrash, SlowNode, Stop
 from flk.sim.scenarios.layout import Layout
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.topology import nodes_of, store_of
@@ -29,7 +30,15 @@ from flk.sim.world.gateways import Gateways
 from flk.sim.world.network import Net
 from flk.sim.world.observer import Observer
 from flk.sim.world.shards import Shards
-from flk.sim.world.watched import SharedEntries, WatchedDisk, WatchedEntries, WatchedKeys, WatchedObjects, WatchedTiers
+from flk.sim.world.watched import (
+    SharedEntries,
+    ShownObjects,
+    WatchedDisk,
+    WatchedEntries,
+    WatchedKeys,
+    WatchedObjects,
+    WatchedTiers,
+)
 
 ORIGIN = 1767225600.0  # wall time at simulated time 0: 2026-01-01 00:00 UTC
 
@@ -183,6 +192,9 @@ class Region:
         self.power_cuts = (
             0  # of all its machines, that of a shared store included: what was under way there is not done
         )
+        self.silent = Counter[Outside]()
+        """Outages of services outside the regions."""
+        self.objects = world.objects if world.layout.audit_log is None else ShownObjects(world.objects, name)
         self._logs = 0
         names = nodes_of(name, world.layout.nodes)
         self.places = tuple(Place(node, number, self) for number, node in enumerate(names, 1))

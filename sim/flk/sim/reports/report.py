@@ -97,6 +97,7 @@ def facts(run: Run) -> dict[str, object]:
             "recoveries": [recovery._asdict() for recovery in measures.recoveries],
             "costs": measures.costs._asdict(),
             "audit": {region: row.facts() for region, row in measures.audit.items()},
+            "audit_logs": {region: row._asdict() for region, row in measures.audit_logs.items()},
             "entries": {region: len(entries) for region, entries in run.entries.items()},
             "timeline": run.timeline,
             "vector": None,

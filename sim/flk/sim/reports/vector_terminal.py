@@ -55,6 +55,7 @@ def facts(run: VectorRun) -> dict[str, object]:
             "recoveries": [],
             "costs": dict.fromkeys(Costs._fields) | {"uploads": run.segments, "heartbeats": 0},
             "audit": {},
+            "audit_logs": {},
             "entries": None,
             "timeline": None,
             "vector": {

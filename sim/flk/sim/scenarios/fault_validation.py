@@ -13,8 +13,10 @@ from flk.sim.scenarios.faults import (
     KeyRotation,
     Latency,
     LinkFaultBase,
+    LogFork,
     MachineFault,
     MigratorCrash,
+    OutsideOutage,
     RegionFault,
     Reorder,
     RowLoss,
@@ -103,11 +105,16 @@ def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[Val
         (WorkerCrash, "audit"),
         (DualWriteFailure | MigratorCrash, "migration"),
         (RowLoss, "upkeep"),
+        (LogFork | OutsideOutage, "audit_log"),
     ):
         if isinstance(fault, kind) and getattr(layout, part) is None:
             yield ValidationError(f"{field}.kind", f"{fault.kind} needs layout.{part}; add a table [layout.{part}]")
     if isinstance(fault, RowLoss) and len(scenario.regions) == 1:
         yield ValidationError(f"{field}.kind", "nobody has what a single region loses; add a region (regions)")
+    if isinstance(fault, LogFork):
+        yield from unknown(f"{field}.shown_to", fault.shown_to, scenario.regions, "region")
+        if fault.shown_to == fault.region:
+            yield ValidationError(f"{field}.shown_to", f"{fault.region} writes its log; name another region")
 
 
 def _outside_run(field: str, fault: Fault, duration: float) -> Iterator[ValidationError]:

@@ -72,6 +72,26 @@ class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reconcile: Mode = Mode.AUTO_AGGRESSIVE
 
 
+class AuditLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Each region has an audit log (TLOG-*). Nodes add to it what was shipped every `integrate_interval`, and sign and publish it
+    every `sign_interval`. Who holds the log's key is not trusted by the others: every `look_interval` each region looks at the logs
+    of the others, as `flk audit witness` and `flk audit monitor` do. It cosigns where it is among the first `witnesses` of them,
+    without all of which nothing is published and no monitor takes a checkpoint for one.
+
+    With an `anchor_interval`, the first of so many time-stamping `authorities` that answers is asked about what is published
+    (ANC-*); with a `stream_interval`, a SIEM is told of the leaves, so many at once (SIEM-*).
+    """
+
+    integrate_interval: Seconds = Seconds(CONSTANTS.transparency.every_seconds)
+    sign_interval: Seconds = Seconds(CONSTANTS.transparency.every_seconds)
+    witnesses: Annotated[int, Meta(ge=0)] = 1
+    look_interval: Seconds = Seconds(30)
+    anchor_interval: Seconds | None = None
+    authorities: Count = 1
+    stream_interval: Seconds | None = None
+    stream_batch: Count = CONSTANTS.siem.batch_events
+
+
 TO_STORE = Path(delay=Seconds(0.0005), jitter=Seconds(0.0001))
 """From a node to the store of its region, if nothing else is said."""
 
@@ -91,6 +111,7 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     migration: Migration | None = None
     audit: Audit | None = None
     upkeep: Upkeep | None = None
+    audit_log: AuditLog | None = None
     nodes: Count = 1
     to_store: Path = TO_STORE
 

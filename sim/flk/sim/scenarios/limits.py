@@ -92,6 +92,14 @@ def intervals(scenario: Scenario) -> Iterator[tuple[str, tuple[float, int]]]:
         yield "policy.breaker.open_seconds", (policy.breaker.open_seconds, 0)
     if layout.tiers is not None:
         yield "layout.tiers.move_interval", (layout.tiers.move_interval, regions)
+    if layout.audit_log is not None:
+        yield "layout.audit_log.integrate_interval", (layout.audit_log.integrate_interval, regions * layout.nodes)
+        yield "layout.audit_log.sign_interval", (layout.audit_log.sign_interval, regions * layout.nodes)
+        yield "layout.audit_log.look_interval", (layout.audit_log.look_interval, pairs)
+        for name in ("anchor_interval", "stream_interval"):
+            interval = getattr(layout.audit_log, name)
+            if interval is not None:
+                yield f"layout.audit_log.{name}", (interval, regions)
     if layout.upkeep is not None:
         yield "layout.upkeep.snapshot_interval", (layout.upkeep.snapshot_interval, regions)
         yield "layout.upkeep.retain_interval", (layout.upkeep.retain_interval, regions)

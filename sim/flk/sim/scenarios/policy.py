@@ -49,6 +49,9 @@ class Objectives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     claimed, or from the end of the faults that held meanwhile. `errors` is the share of attempts that are answered with 5xx.
     Of a scenario with an audit queue, `audit_p99` bounds the time in which 99 % of the tasks are settled, and `audit_uncovered` the
     share of those that are settled, or should be by then, without having taken effect.
+
+    Of one with audit logs, `audit_log_lag` bounds the time from when an outcome is stored until a published checkpoint has it,
+    `anchor_lag` that until an anchored one has it, and `siem_lag` that until the SIEM was told; each for the last of all outcomes.
     """
 
     rpo: Seconds = Seconds(CONSTANTS.slo.rpo_seconds)
@@ -59,4 +62,7 @@ class Objectives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     errors: Share | None = None
     audit_p99: Seconds = Seconds(CONSTANTS.slo.audit_p99_seconds)
     audit_uncovered: Share = CONSTANTS.slo.audit_uncovered_fraction
+    audit_log_lag: Seconds = Seconds(CONSTANTS.slo.audit_log_lag_seconds)
+    anchor_lag: Seconds = Seconds(CONSTANTS.slo.anchor_lag_seconds)
+    siem_lag: Seconds = Seconds(CONSTANTS.slo.siem_lag_seconds)
     convergence: Seconds = Seconds(CONSTANTS.slo.rto_seconds)

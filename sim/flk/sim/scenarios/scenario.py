@@ -21,15 +21,19 @@ from flk.spec.constants import CONSTANTS
 from flk.spec.tables import html_table
 
 _SINCE: dict[str, object] = {
+    "anchor_lag": float(Objectives().anchor_lag),
+    "audit_log": None,
+    "audit_log_lag": float(Objectives().audit_log_lag),
     "check_interval": CONSTANTS.replication.check_interval_seconds,
     "check_round": CONSTANTS.replication.check_round_seconds,
     "for_good": False,
     "node": None,
     "nodes": 1,
+    "siem_lag": float(Objectives().siem_lag),
     "to_store": document.builtins(TO_STORE),
     "upkeep": None,
 }
-"""Fields that policies, layouts and faults did not always have, and what they are where a scenario does not use them."""
+"""Fields that policies, objectives, layouts and faults did not always have, and what they are where they are not used."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -80,7 +84,10 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
             document.builtins(self), Scenario, self.name
         )  # so that 2 and 2.0 are the same content
         told: dict[str, Any] = document.builtins(content)
-        parts: list[dict[str, object]] = [told.get("policy", {}), told.get("layout", {}), *told.get("faults", ())]
+        parts: list[dict[str, object]] = [
+            *(told.get(table, {}) for table in ("policy", "slo", "layout")),
+            *told.get("faults", ()),
+        ]
         for part in parts:
             for name in [name for name, unused in _SINCE.items() if part.get(name) == unused]:
                 part.pop(name, None)

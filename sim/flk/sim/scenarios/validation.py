@@ -21,6 +21,7 @@ from flk.spec.hints import nearest
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _RESERVED = frozenset(places(()))
+_PARTS = ("tiers", "migration", "audit", "upkeep", "audit_log")
 _MAY_BE_ZERO = frozenset(
     {"fsync", "agent_fsync", "service", "merge", "object_service", "hot", "warm", "cold", "work", "start"}
 )
@@ -37,6 +38,7 @@ def validation_errors(scenario: Scenario) -> Iterator[ValidationError]:
     yield from _of_curve(scenario)
     yield from fault_errors(scenario)
     yield from _of_layout(scenario)
+    yield from _of_audit_logs(scenario)
     yield from _of_script(scenario)
     yield from hypothesis_errors(scenario)
 
@@ -57,7 +59,7 @@ def _of_regions(scenario: Scenario) -> Iterator[ValidationError]:
 def _of_durations(scenario: Scenario) -> Iterator[ValidationError]:
     values = {"duration": scenario.duration}
     tables = {"policy": scenario.policy, "slo": scenario.slo, "layout": scenario.layout}
-    tables |= {f"layout.{part}": getattr(scenario.layout, part) for part in ("tiers", "migration", "audit", "upkeep")}
+    tables |= {f"layout.{part}": getattr(scenario.layout, part) for part in _PARTS}
     for name, table in tables.items():
         if isinstance(table, msgspec.Struct):
             found = msgspec.structs.asdict(table)
@@ -147,6 +149,22 @@ def _of_layout(scenario: Scenario) -> Iterator[ValidationError]:
         yield ValidationError("layout.nodes", "a script says what regions do, not which node; let nodes be 1")
     if migration and migration.start >= scenario.duration:
         yield ValidationError("layout.migration.start", f"must be < {scenario.duration} s, the end of the run")
+
+
+def _of_audit_logs(scenario: Scenario) -> Iterator[ValidationError]:
+    if scenario.layout.audit_log is None:
+        return
+    for part in ("tiers", "migration"):
+        if getattr(scenario.layout, part) is not None:
+            yield ValidationError(
+                "layout.audit_log",
+                f"of a store with {part} nobody can tell what it never had; leave out layout.{part} or layout.audit_log",
+            )
+    if scenario.layout.upkeep:
+        yield ValidationError(
+            "layout.audit_log",
+            "simulated upkeep does not wait for an audit log; leave out layout.upkeep or layout.audit_log",
+        )
 
 
 def _of_script(scenario: Scenario) -> Iterator[ValidationError]:

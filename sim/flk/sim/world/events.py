@@ -305,6 +305,44 @@ class ObjectFetched(OfNode, frozen=True, gc=False):
     size: int
 
 
+# Of audit logs.
+
+
+class LogObject(Event, frozen=True, gc=False):
+    """An object of an audit log was created, in place of another if there was one; `content` is None if it was removed."""
+
+    name: str
+    content: bytes | None
+    before: bytes | None
+
+
+class LogRefused(OfNode, frozen=True, gc=False):
+    """A pass of a node found the audit log of a region not to be what was signed, or not to follow from its steps."""
+
+    writer: str
+    reason: str
+
+
+class CheckpointKept(OfNode, frozen=True, gc=False):
+    """A monitor keeps a checkpoint of the audit log of a region: it takes this history for the log's."""
+
+    writer: str
+    content: bytes
+
+
+class Anchored(OfNode, frozen=True, gc=False):
+    """An authority has time-stamped a checkpoint of the region's log, of so many leaves."""
+
+    size: int
+
+
+class SiemTook(OfNode, frozen=True, gc=False):
+    """The SIEM took the events of so many leaves, from the one on that has so many before it."""
+
+    first: int
+    leaves: tuple[bytes, ...]
+
+
 # Of nodes.
 
 

@@ -6,6 +6,7 @@ Watching the parts, and not the code that drives them, means that no mistake of 
 from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
+from typing import NamedTuple
 
 from flk.model.effects import INBOX, Watermark
 from flk.model.entries.entry import Claim, Entry, Key
@@ -21,6 +22,7 @@ from flk.sim.world.events import (
     Claimed,
     Forgotten,
     Logged,
+    LogObject,
     Merged,
     Removed,
     RulingSwitched,
@@ -33,6 +35,9 @@ from flk.sim.world.events import (
 from flk.sim.world.object_faults import ObjectFaults
 from flk.sim.world.observer import Observer
 from flk.sim.world.token_bucket import Throttles
+from flk.spec.constants import CONSTANTS
+
+AUDIT = CONSTANTS.transparency.object_prefix
 
 
 class WatchedDisk(Disk):
@@ -237,6 +242,13 @@ class WatchedKeys(MigratingKeys):
             self._observer.on(SideWritten(self._region, side, key, before, entry))
 
 
+class Fork(NamedTuple):
+    """The objects of another history of the audit log whose names have this prefix."""
+
+    prefix: str
+    objects: Objects
+
+
 class WatchedObjects(Objects):
     """An object store of which every creation is an event. During an outage it refuses all requests, when throttled some; and of
     single objects it may say otherwise than they are.
@@ -247,6 +259,8 @@ class WatchedObjects(Objects):
         self.outages = 0
         self.throttles = Throttles()
         self.faults = faults
+        self.forks: dict[str, Fork] = {}
+        """By the region that is shown another history of an audit log than it has."""
         self.removed: dict[str, bytes] = {}
         """Segments whose objects were removed on purpose: for whoever judges a run."""
         self._observer = observer
@@ -260,6 +274,8 @@ class WatchedObjects(Objects):
         lost = self.objects.pop(name, None) if self.faults.is_lost(name) else None
         before = self.objects.get(name)
         created = super().put(name, content)
+        if created and name.startswith(AUDIT):
+            self._observer.on(LogObject(name, content, before))
         if created and name.startswith(PREFIX):
             self.faults.created(name, again=lost is not None)
             self._observer.on(Uploaded(name, content, scan(content), before, lost))
@@ -269,7 +285,9 @@ class WatchedObjects(Objects):
         """Put another content in place of what reads as damaged. That does not befall it twice."""
         before = self.objects.get(name)
         replaced = super().replace(name, damaged, content)
-        if replaced:
+        if replaced and name.startswith(AUDIT):
+            self._observer.on(LogObject(name, content, before))
+        elif replaced:
             self.faults.created(name, again=True)
             self._observer.on(Uploaded(name, content, scan(content), None, before, damaged))
         return replaced
@@ -278,6 +296,8 @@ class WatchedObjects(Objects):
         """Remove an object on purpose."""
         content = self.objects.get(name)
         super().delete(name)
+        if content is not None and name.startswith(AUDIT):
+            self._observer.on(LogObject(name, None, content))
         if content is not None and name.startswith(PREFIX):
             self.removed[name] = content
             self.faults.removed(name)
@@ -321,3 +341,36 @@ class WatchedObjects(Objects):
     def _another(self, name: str) -> bytes:
         """The content of the first other object; without any, of this one."""
         return self.objects[next((other for other in sorted(self.objects) if other != name), name)]
+
+
+class ShownObjects(Objects):
+    """The object store as one region sees it, which may be shown another history of an audit log than there is."""
+
+    def __init__(self, whole: WatchedObjects, region: str) -> None:
+        super().__init__()
+        self._whole = whole
+        self._region = region
+
+    def put(self, name: str, content: bytes) -> bool:
+        """Create an object."""
+        return self._where(name).put(name, content)
+
+    def replace(self, name: str, damaged: bytes, content: bytes) -> bool:
+        """Put another content in place of one."""
+        return self._where(name).replace(name, damaged, content)
+
+    def delete(self, name: str) -> None:
+        """Remove an object on purpose."""
+        self._where(name).delete(name)
+
+    def get(self, name: str) -> bytes | None:
+        """The content, as the object reads."""
+        return self._where(name).get(name)
+
+    def names(self, prefix: str, after: str) -> tuple[str, ...]:
+        """The names that are listed."""
+        return self._where(prefix).names(prefix, after)
+
+    def _where(self, name: str) -> Objects:
+        fork = self._whole.forks.get(self._region)
+        return fork.objects if fork is not None and name.startswith(fork.prefix) else self._whole

@@ -85,27 +85,38 @@ def monitor(
     url: Url,
     key: Key,
     state: Annotated[Path, typer.Option(help="Where the last checkpoint is kept.", dir_okay=False)],
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A witness without whose cosignature no checkpoint is taken for one (TLOG-13). Once for each.",
+            metavar="KEY",
+        ),
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Refuse a log that is not how the last checkpoint that was kept has grown; else keep the latest in its place. For a timer.
+    """Refuse a log that is not how the last checkpoint that was kept has grown, or whose latest a witness has not cosigned; else
+    keep that in its place. For a timer.
 
     A fork leaves the file as it was: it and the log's `checkpoint` are two signed statements that exclude one another.
     Exit codes as those of `verify`.
     """
+    from flk.impl.audit_keys import read_verifier
     from flk.impl.data.transparency import monitor as look
+    from flk.model.transparency.notes import Kind
 
+    asked = [read_verifier("--witness", each, Kind.COSIGNATURE) for each in witness or ()]
     with opened(url, key) as (log, verifier):
-        seen = look(log, state, verifier)
-    before = None if seen.before is None else seen.before.size
+        kept, now = look(log, state, verifier, asked)
+    before = None if kept is None else kept.size
     if json:
-        typer.echo(msgspec.json.encode({"origin": seen.now.origin, "before": before, "size": seen.now.size}))
+        typer.echo(msgspec.json.encode({"origin": now.origin, "before": before, "size": now.size}))
         return
-    origin = plain(seen.now.origin)
+    origin = plain(now.origin)
     if before is None:
-        typer.echo(f"{origin}: {seen.now.size:,} leaves, known from now on")
+        typer.echo(f"{origin}: {now.size:,} leaves, known from now on")
     else:
-        typer.echo(f"✓ {origin}: {before:,} leaves grew to {seen.now.size:,}")
+        typer.echo(f"✓ {origin}: {before:,} leaves grew to {now.size:,}")
 
 
 @commands.command(epilog="Example: flk audit key example.com/eu audit.key")

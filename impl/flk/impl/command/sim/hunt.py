@@ -27,6 +27,8 @@ flk hunt --nodes 3 --seeds 500
 
 flk hunt --upkeep --seeds 500
 
+flk hunt --audit-log --nodes 2 --seeds 500
+
 flk hunt --kind bit_rot --kind region_crash --kind object_loss
 """
 Programs = Annotated[
@@ -67,6 +69,12 @@ def hunt(
             help="Nodes of a small world write snapshots, remove what these cover, compare stores and mend what one lost.",
         ),
     ] = False,
+    audit_log: Annotated[
+        bool,
+        typer.Option(
+            "--audit-log", help="Nodes of a small world write audit logs, which other regions cosign and monitor."
+        ),
+    ] = False,
     programs: Programs = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -88,7 +96,7 @@ def hunt(
 
     base, chosen, kinds = scenario or None, seeds_of(seeds), kind or ()
     if check_determinism:
-        space = search_space(base, programs or None, kinds=kinds, nodes=nodes, upkeep=upkeep)
+        space = search_space(base, programs or None, kinds=kinds, nodes=nodes, upkeep=upkeep, audit_log=audit_log)
         checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
     result = run_hunt(
         base,
@@ -98,6 +106,7 @@ def hunt(
         kinds=kinds,
         nodes=nodes,
         upkeep=upkeep,
+        audit_log=audit_log,
         workers=workers,
         backend=backend,
         progress=False if json else None,

@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from flk.sim.scenarios.faults.audit_logs import AuditLogFault, LogFork, Outside, OutsideOutage
 from flk.sim.scenarios.faults.base import Direction, Factor, FaultBase, MachineFault, RegionFault, Share
 from flk.sim.scenarios.faults.clocks import ClockFault, ClockJump, ClockSkew
 from flk.sim.scenarios.faults.links import (
@@ -66,10 +67,11 @@ from flk.sim.scenarios.faults.stores import (
     WorkerCrash,
 )
 
-Fault: TypeAlias = LinkFault | NodeFault | StoreFault | ObjectFault | ClockFault | LoadFault
+Fault: TypeAlias = LinkFault | NodeFault | StoreFault | ObjectFault | ClockFault | LoadFault | AuditLogFault
 
 __all__ = [
     "AgentCrash",
+    "AuditLogFault",
     "Bandwidth",
     "BitRot",
     "Burst",
@@ -97,6 +99,7 @@ __all__ = [
     "LinkFaultBase",
     "ListingDelay",
     "LoadFault",
+    "LogFork",
     "LogLoss",
     "Loss",
     "MachineFault",
@@ -110,6 +113,8 @@ __all__ = [
     "ObjectLoss",
     "ObjectStoreOutage",
     "ObjectStoreThrottle",
+    "Outside",
+    "OutsideOutage",
     "Partition",
     "ProcessCrash",
     "RegionCrash",
