@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.model.policies import as_json, policies
 
+from flk.model.entries.scrutiny import Scrutiny
 from flk.model.policies.document import (
     DEFAULT,
     LIMITS,
@@ -29,6 +30,16 @@ def test_the_canonical_bytes_of_the_default() -> None:
         b'"sticky_coherence_min":0.700000000,"tol_D":0.150000000,"tol_budget":0.010000000,"tol_coh":0.050000000,'
         b'"version":"1.0.0"}'
     )
+
+
+def test_the_canonical_bytes_of_what_is_asked_besides() -> None:
+    """Only what is on is said, in the form of all other fields; where nothing is, the field is left out."""
+    asked = Scrutiny(counts=True, slope=(0.5, 3.0), reject_from=1.0)
+    part = b'"scrutiny":{"counts":true,"reject_from":1.000000000,"slope":[0.500000000,3.000000000]},'
+    told = canonical_policy(msgspec.structs.replace(DEFAULT, scrutiny=asked))
+    assert part in told
+    assert told.replace(part, b"") == canonical_policy(DEFAULT)
+    assert b"scrutiny" not in as_json(DEFAULT)
 
 
 def test_the_earlier_hash_of_the_default_is_the_golden_one() -> None:

@@ -37,7 +37,7 @@ def examine(
     ruling = trust_of(keyring).ruling(stated)
     record = decode(submission.body)
     canonical = keyring.authenticate(submission.tenant, record, record.sig, wall_seconds(timestamp))
-    outcome = judge(record, rules=ruling.of(submission.tenant).rules) if stated.text else judge(record)
+    outcome = ruling.of(submission.tenant).judge(record) if stated.text else judge(record)
     entry = Entry(timestamp, region, content_digest(record, canonical), outcome)
     return Claim(Key(submission.tenant, record.pcs_id), entry)
 
