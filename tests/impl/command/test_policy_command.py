@@ -75,6 +75,9 @@ def test_a_policy_goes_from_a_file_into_force_at_a_node_that_serves(tmp_path: Pa
         assert node.public.submit(DEVIATING[1]).status == 202
         assert flk("stage", "1.1.0", *at, "--share", "100")[0] == 0
         assert node.public.submit(DEVIATING[2]).status == 200
+        shown = node.ask("/status").body.decode()
+        assert "<td>On trial</td><td>1.1.0, which judges 100.00% of the tenants" in shown
+        assert "<td>ok -&gt; budget_deviation</td><td>1 records</td>" in shown
         assert flk("rollback", *at)[0] == 0
         assert node.public.submit(DEVIATING[3]).status == 202
         assert flk("promote", "1.1.0", *at)[0] == 0

@@ -12,11 +12,11 @@ protocol = policies.protocol.variant(
 )
 
 
-@protocol.action(e=Entry, s=Segment, t=Segment)
-def append_again(e: Term, s: Term, t: Term) -> None:
+@protocol.action(e=Entry, s=Segment, new=Segment)
+def append_again(e: Term, s: Term, new: Term) -> None:
     """To the last segment, as it is."""
-    require(is_in(e, s), ~shipped[s], s < t, is_last(t), ~shipped[t], states.defined(s))
-    place.next[e] = t
+    require(is_in(e, s), ~shipped[s], s < new, is_last(new), states.defined(s))
+    place.next[e] = new
 
 
 design = Design(protocol, "a_segment_states_what_holds_in_it", ("POL-9", "WAL-4"))

@@ -114,19 +114,19 @@ def remove(s: Term) -> None:
     removed.next[s] = True
 
 
-@protocol.action(s=Segment, t=Segment)
-def set_aside(s: Term, t: Term) -> None:
+@protocol.action(s=Segment, new=Segment)
+def set_aside(s: Term, new: Term) -> None:
     """A segment is damaged. For what is left of it the next one begins, and states what that stated: the manifest knows."""
-    require(states.defined(s), ~shipped[s], is_next(t))
-    states.next[t] = states[s]
+    require(states.defined(s), ~shipped[s], is_next(new))
+    states.next[new] = states[s]
 
 
-@protocol.action(e=Entry, s=Segment, t=Segment)
-def append_again(e: Term, s: Term, t: Term) -> None:
+@protocol.action(e=Entry, s=Segment, new=Segment)
+def append_again(e: Term, s: Term, new: Term) -> None:
     """An entry that is left is appended to the last segment, if that states what its own one did."""
-    require(is_in(e, s), ~shipped[s], s < t, is_last(t), ~shipped[t], states.defined(s))
-    require(implies(states.defined(t), states[s] == states[t]))
-    place.next[e] = t
+    require(is_in(e, s), ~shipped[s], s < new, is_last(new), states.defined(s))
+    require(implies(states.defined(new), states[s] == states[new]))
+    place.next[e] = new
 
 
 @protocol.action()
@@ -285,22 +285,23 @@ def who_dies_and_repairs() -> Term:
         & forall(
             Segment,
             Segment,
-            lambda s, t: protocol.enabled("set_aside", s=s, t=t) == (states.defined(s) & ~shipped[s] & is_next(t)),
+            lambda s, new: (
+                protocol.enabled("set_aside", s=s, new=new) == (states.defined(s) & ~shipped[s] & is_next(new))
+            ),
         )
         & forall(
             Entry,
             Segment,
             Segment,
-            lambda e, s, t: (
-                protocol.enabled("append_again", e=e, s=s, t=t)
+            lambda e, s, new: (
+                protocol.enabled("append_again", e=e, s=s, new=new)
                 == (
                     is_in(e, s)
                     & ~shipped[s]
-                    & ~(t <= s)
-                    & is_last(t)
-                    & ~shipped[t]
+                    & ~(new <= s)
+                    & is_last(new)
                     & states.defined(s)
-                    & implies(states.defined(s) & states.defined(t), states[s] == states[t])
+                    & implies(states.defined(s) & states.defined(new), states[s] == states[new])
                 )
             ),
         )

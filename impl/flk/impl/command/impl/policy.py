@@ -129,7 +129,7 @@ def _fields(policy: "Policy") -> dict[str, object]:
 
 
 def _told(value: object) -> object:
-    return "off" if value is None else value
+    return "off" if value is None else [*value] if isinstance(value, tuple) else value
 
 
 @commands.command()
