@@ -14,7 +14,7 @@ MUTANTS: Mutants = {
     "appends-to-what-is-shipped": mutant(protocol, "append", without_guard("not shipped[s]")),
     "judges-what-was-removed": mutant(protocol, "judge", without_guard("not removed[s]")),
     "judges-by-nothing": mutant(protocol, "judge", without_update("own")),
-    "ships-what-has-not-begun": mutant(protocol, "ship", without_guard("states.defined(s)")),
+    "ships-what-has-not-begun": mutant(protocol, "ship", without_guard("defined(states[s])")),
     "replays-without-the-key": mutant(protocol, "replay", without_guard("trusts[r, states[s]]")),
     "replays-what-is-not-shipped": mutant(protocol, "replay", without_guard("shipped[s]")),
     "replays-and-has-nothing": mutant(protocol, "replay", without_update("by")),
