@@ -180,8 +180,8 @@ def _scrutiny(name: str, value: Any) -> Iterator[_Fault]:
     for check, faults in _ASKED.items():
         if check in value:
             yield from faults(check, value[check])
-    low, high = value.get("escalate_from"), value.get("reject_from")
-    if _is_number(low) and _is_number(high) and low > high:
+    low, high = (each if _is_number(each := value.get(name)) else None for name in ("escalate_from", "reject_from"))
+    if low is not None and high is not None and low > high:
         yield _Fault(
             "escalate_from", f"is {low}, above reject_from", f"choose one up to {high}: what rejects escalates"
         )

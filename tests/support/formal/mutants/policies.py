@@ -9,7 +9,6 @@ SIZES = {"Entry": 2, "Segment": 3, "Ruling": 2, "Reader": 1}
 MUTANTS: Mutants = {
     "changes-and-states-nothing": mutant(protocol, "change", without_update("states")),
     "changes-and-logs-as-before": mutant(protocol, "change", without_update("now")),
-    "begins-and-states-nothing": mutant(protocol, "begin", without_update("states")),
     "appends-to-what-states-something-else": mutant(protocol, "append", without_guard("now = states[s]")),
     "appends-to-what-is-shipped": mutant(protocol, "append", without_guard("not shipped[s]")),
     "judges-what-was-removed": mutant(protocol, "judge", without_guard("not removed[s]")),

@@ -334,6 +334,18 @@ def changed_between_log_and_judgement() -> Term:
     )
 
 
+@protocol.reachable("JDG-5")
+def changed_since_it_was_judged() -> Term:
+    """An entry was judged, and a later ruling is in force."""
+    return exists(Entry, lambda e: own.defined(e) & now.defined() & (own[e] < now))
+
+
+@protocol.reachable("POL-9")
+def down_with_a_log() -> Term:
+    """A node whose log states something is down."""
+    return ~now.defined() & exists(Segment, states.defined)
+
+
 @protocol.reachable("POL-9")
 def one_log_two_rulings() -> Term:
     """A reader has judged two entries of the log by two rulings, though the first segment is gone."""
@@ -379,3 +391,9 @@ def what_is_shipped_is_judged() -> tuple[Term, Term]:
     return exists(Reader, Entry, lambda r, e: is_there(e) & ~by.defined(r, e)), forall(
         Reader, Entry, lambda r, e: implies(is_there(e), by.defined(r, e))
     )
+
+
+@protocol.leads_to("POL-9", fair=("reread",))
+def who_died_comes_up() -> tuple[Term, Term]:
+    """A node that died finds out what is in force, and logs by it, whatever its last segment is."""
+    return ~now.defined() & exists(Segment, states.defined), now.defined()
