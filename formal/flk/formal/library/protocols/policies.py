@@ -140,7 +140,7 @@ def crash() -> None:
 def reread(t: Term) -> None:
     """It comes up: in force is the latest change that any segment states, or its note in the manifest; not the last one's."""
     require(~now.defined(), states.defined(t))
-    require(forall(Segment, lambda u: implies(states.defined(u) & states.defined(t), states[u] <= states[t])))
+    require(forall(Segment, lambda u: implies(states.defined(u), states[u] <= states[t])))
     now.next = states[t]
 
 
