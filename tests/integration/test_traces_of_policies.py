@@ -100,8 +100,10 @@ class Watched:
             found = scan(bytes(self.node.disk.segments[name]))
             ruling = decoded(found.stated.text)
             if name not in self._begun:
-                new = ruling.number > max(self._rulings, default=-1)
-                self._note("change" if new else "begin", s=self._number(name), **({"p": ruling.number} if new else {}))
+                if ruling.number > max(self._rulings, default=-1):
+                    self._note("change", s=self._number(name), p=ruling.number)
+                else:
+                    self._note("begin", s=self._number(name))
                 self._begun[name], self._seen[name] = ruling.number, 0
                 self._rulings[ruling.number] = ruling
             for frame in found.frames[self._seen[name] :]:

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.model.policies import as_json, policies
 
@@ -62,6 +62,7 @@ def test_the_default_policy_says_what_holds_without_one() -> None:
     assert DEFAULT.rules == DEFAULT_RULES
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(policies(), policies())
 def test_the_digest_depends_on_every_field_and_on_nothing_else(one: Policy, other: Policy) -> None:
     """Two policies have one digest just if all that is signed agrees."""
