@@ -20,5 +20,4 @@ MUTANTS: Mutants = {
     "removes-what-is-not-shipped": mutant(protocol, "remove", without_guard("shipped[s]")),
     "sets-aside-what-is-shipped": mutant(protocol, "set_aside", without_guard("not shipped[s]")),
     "dies-and-knows-it-all": mutant(protocol, "crash", without_update("now")),
-    "comes-up-with-nothing": mutant(protocol, "reread", without_update("now")),
 }
