@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import combinations
@@ -36,22 +36,20 @@ def in_billionths(x: float | Fraction) -> Fraction:
     return Fraction(billionths(x), NANO)
 
 
-def regime(D_hat: float, coh_star: float) -> str:
+def regime(D_hat: float, coh_star: float, thresholds: Mapping[str, Fraction] = SIGNALS) -> str:
     """The part of the plane that both signals, rounded, lie in (SIG-4)."""
     slope, coherence = in_billionths(D_hat), in_billionths(coh_star)
-    if coherence >= SIGNALS["sticky_coh_min"] and slope <= SIGNALS["sticky_D_max"]:
+    if coherence >= thresholds["sticky_coh_min"] and slope <= thresholds["sticky_D_max"]:
         return "sticky"
-    return "non_sticky" if slope >= SIGNALS["non_sticky_D_min"] else "mixed"
+    return "non_sticky" if slope >= thresholds["non_sticky_D_min"] else "mixed"
 
 
-def budget(D_hat: float, coh_star: float, r: float) -> Fraction:
+def budget(D_hat: float, coh_star: float, r: float, weights: Mapping[str, Fraction] = CONSTANTS["budget"]) -> Fraction:
     """The formula over rounded signals, cut to [0, 1], in whole billionths (SIG-6).
 
     It is summed from left to right in binary64 (SIG-7), each operation here the exact one, then rounded.
     """
-    base, alpha, beta, gamma, D0 = (
-        nearest(CONSTANTS["budget"][name]) for name in ("base", "alpha", "beta", "gamma", "D0")
-    )
+    base, alpha, beta, gamma, D0 = (nearest(weights[name]) for name in ("base", "alpha", "beta", "gamma", "D0"))
     over = max(0.0, added(rounded(D_hat), -D0))
     total = added(
         base, multiplied(alpha, added(1.0, -rounded(r))), multiplied(beta, over), multiplied(gamma, rounded(coh_star))

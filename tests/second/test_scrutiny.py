@@ -1,17 +1,19 @@
-"""The scrutiny of both implementations is the same, at every threshold."""
+"""The scrutiny of both implementations is the same, at every threshold, and so is what they conclude under a policy."""
 
 import msgspec
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.second import judgement as second
 from tests.second.scrutiny import anomaly as second_anomaly
 from tests.support.model.golden import GOLDENS
-from tests.support.model.strategies import change
+from tests.support.model.policies import policies
+from tests.support.model.strategies import change, honest_records, records
 
 from flk.model.entries.judgement import judge
 from flk.model.entries.scrutiny import Scrutiny, anomaly
+from flk.model.policies.document import Policy
 from flk.model.record.canonical import NANO
-from flk.model.record.record import LIMITS
+from flk.model.record.record import LIMITS, Pcs
 
 near = st.sampled_from([0.0, 0.5, 2.5, 2.8, 3.0, 3.5, 0.8, 1.05, 0.1, 0.95, 1.0])
 nudges = st.integers(-3, 3).map(lambda nudge: nudge / NANO)
@@ -44,3 +46,11 @@ def test_outcomes_are_the_same(D_hat: float, coh_star: float, r: float, counts: 
     scrutiny = Scrutiny(data.draw(st.booleans()), data.draw(st.none() | st.just((pair[0], pair[1]))), low, high)
     ours = msgspec.to_builtins(judge(record, scrutiny=scrutiny))
     assert second.judge(msgspec.to_builtins(record), msgspec.to_builtins(scrutiny)) == ours
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(records() | honest_records(), policies())
+def test_outcomes_under_a_policy_are_the_same(record: Pcs, policy: Policy) -> None:
+    """Whatever its numbers are and whatever it asks besides (POL-8, POL-12)."""
+    document = msgspec.json.decode(msgspec.json.encode(policy))
+    assert second.judge(msgspec.to_builtins(record), policy=document) == msgspec.to_builtins(policy.judge(record))

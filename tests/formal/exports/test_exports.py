@@ -78,6 +78,7 @@ SMALL: dict[str, Sizes] = {
     "retention": {"Segment": 1},
     "lost-logs": {"Claim": 1},
     "reconciliation": {"Claim": 1},
+    "policies": {"Entry": 1, "Segment": 2},
     "outbox": {},
     "migration": {},
     "fences": {"Store": 1, "Node": 1},

@@ -446,9 +446,9 @@ def test_what_is_proved_of_a_slip_is_true_of_it(name: str) -> None:
 
 
 def test_queries_of_most_protocols_are_decidable() -> None:
-    """Only those that compare stamps make stamps from stamps, as in the property that some stamp is the least; and four more: each
+    """Only those that compare stamps make stamps from stamps, as in the property that some stamp is the least; and five more: each
     layout of a ring has stores and each store was in one, what a region looks for another one held, what a snapshot has of a
-    lost log some log had, and what a batch covers one before it holds.
+    lost log some log had, what a batch covers one before it holds, and the next segment has all before it.
     """
     found = {name: outside(Induction(protocol)) for name, protocol in PROTOCOLS.items()}
     assert {name for name, why in found.items() if why} <= {
@@ -459,6 +459,7 @@ def test_queries_of_most_protocols_are_decidable() -> None:
         "reconciliation",
         "lost-logs",
         "transparency",
+        "policies",
     }
 
 

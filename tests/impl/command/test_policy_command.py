@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.support.impl.client import Client
 from tests.support.impl.operated import Operated, operated
-from tests.support.model.policies import as_json
+from tests.support.model.policies import WARY, as_json
 from tests.support.model.world import pcs, submission
 from typer.testing import CliRunner
 
@@ -75,6 +75,9 @@ def test_a_policy_goes_from_a_file_into_force_at_a_node_that_serves(tmp_path: Pa
         assert node.public.submit(DEVIATING[1]).status == 202
         assert flk("stage", "1.1.0", *at, "--share", "100")[0] == 0
         assert node.public.submit(DEVIATING[2]).status == 200
+        shown = node.ask("/status").body.decode()
+        assert "<td>On trial</td><td>1.1.0, which judges 100.00% of the tenants" in shown
+        assert "<td>ok -&gt; budget_deviation</td><td>1 records</td>" in shown
         assert flk("rollback", *at)[0] == 0
         assert node.public.submit(DEVIATING[3]).status == 202
         assert flk("promote", "1.1.0", *at)[0] == 0
@@ -92,6 +95,10 @@ def test_a_policy_goes_from_a_file_into_force_at_a_node_that_serves(tmp_path: Pa
         code, told = flk("plan", policy, data, "--keys", own, "--json")
         assert json.loads(told)["by_reason"] == {"budget_deviation -> ok": 3}
         code, told = flk("plan", policy, data, "--keys", own, "--sample", "2", "--json")
+        wary = tmp_path / "wary.json"
+        wary.write_bytes(as_json(WARY))
+        expected = {"budget_deviation -> D_hat_unusual": 3, "ok -> D_hat_unusual": 2}
+        assert json.loads(flk("plan", wary, data, "--keys", own, "--json")[1])["by_reason"] == expected
         low, high = json.loads(told)["share_between"]
         assert json.loads(told)["judged"] == 2
         assert low <= 3 / 5 <= high
@@ -116,6 +123,10 @@ def test_two_policies_are_compared_by_field(tmp_path: Path) -> None:
     code, told = flk("diff", default, file, "--json")
     assert code == 1
     assert json.loads(told) == {"version": ["1.0.0", "1.1.0"], "tol_budget": [0.01, 0.5]}
+    wary = tmp_path / "wary.json"
+    wary.write_bytes(as_json(WARY))
+    assert json.loads(flk("diff", file, wary, "--json")[1])["scrutiny.slope"] == [None, [1.5, 3.5]]
+    assert "scrutiny.slope: off -> [1.5, 3.5]" in flk("diff", file, wary)[1]
     keys = with_key(tmp_path)
     before = file.read_bytes()
     flk("sign", file, "--keys", keys, "--key", "ops")

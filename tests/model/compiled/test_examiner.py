@@ -29,6 +29,7 @@ from flk.model.compiled.examiner import SWITCH, Examiner, book_of, choice, exami
 from flk.model.compiled.source import text
 from flk.model.entries.entry import content_digest
 from flk.model.entries.judgement import judge
+from flk.model.entries.scrutiny import OFF, Scrutiny
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp, at
@@ -366,11 +367,15 @@ def test_under_any_policy_c_judges_as_python_does(record: Pcs, policy: Policy, s
     reference, ours = partial(examine, TRUSTING), Examiner(LIBRARY, TRUSTING)
     sent = Submission("default", encode(signed(with_proof(record), KEY)))
     assert ours(sent, NOW, "eu", stated) == reference(sent, NOW, "eu", stated)
-    assert reference(sent, NOW, "eu", stated).entry.outcome == judge(record, rules=ruling.of("default").rules)
+    judging = ruling.of("default")
+    expected = judge(record, judging.rules, judging.scrutiny or OFF)
+    assert reference(sent, NOW, "eu", stated).entry.outcome == expected
+    if judging.scrutiny:
+        assert LIBRARY.examine(book_of(LIBRARY, TRUSTING, ruling.of), "default", sent.body, NOW, "eu") is None
     older = Submission("default", encode(signed(record, KEY)))
     told = [repr(answer(lambda *asked, one=one: one(*asked, stated), Case(older, NOW))) for one in (ours, reference)]
     assert told[0] == told[1]
-    assert ("VRF-6" in told[0]) == (ruling.of("default").vrf is VrfMode.ENFORCED)
+    assert ("VRF-6" in told[0]) == (judging.vrf is VrfMode.ENFORCED)
     broken = Submission("default", encode(msgspec.structs.replace(record, **{field: "x"})))
     frames = tuple(
         Frame(Timestamp(NOW + number), one.payload(), said)
@@ -387,6 +392,20 @@ def test_a_record_with_a_proof_is_handed_back() -> None:
         claim = OURS(Submission("default", body), NOW, "eu")
         assert claim.entry.digest == content_digest(decode(body))
     assert agree(encode(signed(pcs(), KEY)))
+
+
+def test_c_hands_back_whom_more_is_asked_of_and_nobody_else() -> None:
+    """Of the tenants of one keyring, those whose policy has scrutiny: the others stay with C."""
+    wary = signed_policy(
+        msgspec.structs.replace(LOOSE, version="1.3.0", scrutiny=Scrutiny(counts=True)), "ops", PRIVATE
+    )
+    ring = Keyring({str(number): [KEY] for number in range(40)}, policy_keys=POLICY_KEYS)
+    ruling = changed(NO_RULING, Change(RulingKind.REGISTERED, "ops", wary), NOW)
+    ruling = changed(ruling, Change(RulingKind.STAGED, "ops", version="1.3.0", share=ALL // 2), NOW)
+    book = book_of(LIBRARY, ring, ruling.of)
+    handed_back = {tenant for tenant in ring.live_keys if LIBRARY.examine(book, tenant, HONEST.body, NOW, "eu") is None}
+    assert handed_back == {tenant for tenant in ring.live_keys if ruling.is_staged(tenant)}
+    assert 10 < len(handed_back) < 30
 
 
 def test_what_nobody_vouches_for_judges_nothing() -> None:

@@ -1,7 +1,5 @@
 """Scrutiny: counts that can be, slopes that are usual, a score of oddity; off unless it is asked for, and it only adds."""
 
-from inspect import signature
-
 import msgspec
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from tests.support.model.strategies import change, honest_records, records, unit
 from flk.model.entries.entry import Reason
 from flk.model.entries.judgement import judge
 from flk.model.entries.scrutiny import OFF, Scrutiny, anomaly, counts_fall
-from flk.model.programs.examine import examine
 from flk.model.record.canonical import NANO, nano, round9
 from flk.model.record.points import count_cells
 from flk.model.record.record import LIMITS, Pcs
@@ -56,11 +53,6 @@ def test_what_is_off_changes_nothing(record: Pcs) -> None:
     """Nor does a score that nothing reaches (SAN-1)."""
     assert judge(record, scrutiny=Scrutiny()) == judge(record, scrutiny=OFF) == judge(record)
     assert judge(record, scrutiny=Scrutiny(slope=(0, LIMITS.D_hat_max))) == judge(record)
-
-
-def test_no_node_applies_it() -> None:
-    """`examine`, by which every node judges and replays, has no way to be told of it (SAN-1)."""
-    assert list(signature(examine).parameters) == ["keyring", "submission", "timestamp", "region", "stated"]
 
 
 points = arrays(np.float64, st.tuples(st.integers(1, 30), st.integers(1, 3)), elements=st.floats(-1e3, 1e3))

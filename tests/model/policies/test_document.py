@@ -2,10 +2,11 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.model.policies import as_json, policies
 
+from flk.model.entries.scrutiny import Scrutiny
 from flk.model.policies.document import (
     DEFAULT,
     LIMITS,
@@ -32,6 +33,16 @@ def test_the_canonical_bytes_of_the_default() -> None:
     )
 
 
+def test_the_canonical_bytes_of_what_is_asked_besides() -> None:
+    """Only what is on is said, in the form of all other fields; where nothing is, the field is left out."""
+    asked = Scrutiny(counts=True, slope=(0.5, 3.0), reject_from=1.0)
+    part = b'"scrutiny":{"counts":true,"reject_from":1.000000000,"slope":[0.500000000,3.000000000]},'
+    told = canonical_policy(msgspec.structs.replace(DEFAULT, scrutiny=asked))
+    assert part in told
+    assert told.replace(part, b"") == canonical_policy(DEFAULT)
+    assert b"scrutiny" not in as_json(DEFAULT)
+
+
 def test_the_earlier_hash_of_the_default_is_the_golden_one() -> None:
     """The earlier system's own hash of its default policy, as it was observed."""
     assert earlier_digest(DEFAULT) == "1da582b2669baf2cc47baca56194881a3bf44bb0bd2c43d52c225cf663d68a59"
@@ -52,6 +63,7 @@ def test_the_default_policy_says_what_holds_without_one() -> None:
     assert DEFAULT.rules == DEFAULT_RULES
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(policies(), policies())
 def test_the_digest_depends_on_every_field_and_on_nothing_else(one: Policy, other: Policy) -> None:
     """Two policies have one digest just if all that is signed agrees."""

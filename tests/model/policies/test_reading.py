@@ -89,6 +89,14 @@ RULES: dict[str, list[object]] = {
     "signed_by": ["a b", "-x"],
     "flags": [[], True],
     "vrf_mode": ["", "on", "Off", None, True, 1, [], {}],
+    "scrutiny": [[], True, {}, None],
+}
+ASKED: dict[str, list[object]] = {
+    "counts": [False, 1, None],
+    "slope": [[3.0, 0.5], [0, 3.6], [-0.1, 1], [1], [1, 2, 3], 1, None, [0, "1"], [0.1234567891, 1], [False, 1]],
+    "escalate_from": [0, 1.1, -1, None, True, 0.6, 0.1234567891],
+    "reject_from": [0, 1.000000001, "1"],
+    "anomaly": [0.5],
 }
 
 
@@ -98,6 +106,28 @@ def test_every_rule_is_told_with_its_field(field: str, value: object) -> None:
     text = changed(**{field: value})
     line = next(number for number, each in enumerate(text.splitlines(), 1) if f'"{field}":' in each)
     assert (line, field) in told(text)
+
+
+@pytest.mark.parametrize(("check", "value"), [(check, value) for check, wrong in ASKED.items() for value in wrong])
+def test_every_rule_of_what_is_asked_besides_is_told_with_its_field(check: str, value: object) -> None:
+    """The check at fault is named, on its line, and nothing else (POL-12); the schema refuses it as well, but for an order."""
+    text = changed(scrutiny={"reject_from": 0.5, check: value})
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if f'"{check}":' in each)
+    assert set(told(text)) == {(line, check)}
+    decimals = "0.1234567891" in str(value)
+    assert _SCHEMA_SAYS(json.loads(text)) == (decimals or value in ([3.0, 0.5], 0.6))
+
+
+@given(policies(), st.sampled_from([*ASKED]), values)
+def test_the_schema_and_the_model_accept_the_same_of_what_is_asked_besides(
+    policy: Policy, check: str, value: object
+) -> None:
+    """Any value in any check: but for an order, which a schema cannot say."""
+    document = json.loads(as_json(policy))
+    document["scrutiny"] = document.get("scrutiny", {}) | {check: value}
+    mistakes = read(json.dumps(document).encode()).mistakes
+    only_in_the_model = bool(mistakes) and all("above reject_from" in each.problem for each in mistakes)
+    assert _SCHEMA_SAYS(document) == (not mistakes or only_in_the_model)
 
 
 @pytest.mark.parametrize("flag", LIMITS.flags)

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.model.policies import LOOSE, POLICY_KEYS, PRIVATE, policies
 
@@ -27,6 +27,7 @@ def test_only_the_named_key_over_this_content_counts(policy: Policy) -> None:
             require_signed(unsigned, POLICY_KEYS)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), policies(), policies())
 def test_any_changed_field_voids_the_signature(data: st.DataObject, policy: Policy, other: Policy) -> None:
     """No field is left out of what is signed."""

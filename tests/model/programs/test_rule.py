@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.model.policies import LOOSE, POLICY_KEYS, STRICT, signed
+from tests.support.model.policies import LOOSE, POLICY_KEYS, STRICT, WARY, signed
 from tests.support.model.world import KEY, pcs
 
 from flk.model.effects import INBOX
@@ -27,7 +27,9 @@ KEYRING = Keyring({"default": [KEY], "other": [KEY]}, policy_keys=POLICY_KEYS)
 ASKED = {
     "loose": Change(Done.REGISTERED, "ops", LOOSE),
     "strict": Change(Done.REGISTERED, "ops", STRICT),
+    "wary": Change(Done.REGISTERED, "ops", WARY),
     "promote": Change(Done.PROMOTED, "ops", version="1.1.0"),
+    "scrutinise": Change(Done.PROMOTED, "ops", version="1.3.0"),
     "stage": Change(Done.STAGED, "ops", version="1.2.0", share=ALL // 2),
     "back": Change(Done.ROLLED_BACK, "ops"),
 }
@@ -108,6 +110,23 @@ def test_a_change_holds_from_the_next_record_on() -> None:
         Done.PROMOTED,
         Done.ROLLED_BACK,
     ]
+
+
+def test_a_node_asks_besides_what_its_log_states_and_nothing_before() -> None:
+    """Scrutiny is on from the promotion on, the reason of the outcome tells it, and a peer comes to the same."""
+    eu = Node("eu", KEYRING)
+    us = Node("us", KEYRING, peer=eu)
+    taken(eu, ["loose", "promote", "send", "wary"])
+    before = eu.submit(deviating(10))
+    taken(eu, ["scrutinise"])
+    after = eu.submit(deviating(11))
+    assert [msgspec.json.decode(answer.body)["reason"] for answer in (before, after)] == ["ok", "D_hat_unusual"]
+    assert (before.status, after.status) == (200, 202)
+    eu.ship()
+    us.replay(eu)
+    assert us.entries.entries == eu.entries.entries
+    assert [event.version for event in eu.rule(ASKED["back"]).history][-2:] == ["1.3.0", "1.1.0"]
+    assert eu.submit(deviating(12)).status == 200
 
 
 def test_a_policy_frame_that_rotted_is_known_from_the_manifest() -> None:

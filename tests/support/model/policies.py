@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
+from flk.model.entries.scrutiny import OFF, Scrutiny
 from flk.model.policies.document import DEFAULT, LIMITS, TOL_COH, Policy, VrfMode
 from flk.model.policies.signing import signed_policy
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey
@@ -24,6 +25,8 @@ def signed(**changes: Any) -> Policy:
 LOOSE = signed(version="1.1.0", name="loose", tol_budget=0.5)
 """A budget may be far off, so that what the default escalates is accepted."""
 STRICT = signed(version="1.2.0", name="strict", tol_D=0.0, tol_budget=0.0)
+WARY = signed(version="1.3.0", name="wary", tol_budget=0.5, scrutiny=Scrutiny(slope=(1.5, 3.5)))
+"""As the loose one, but for slopes below 1.5: what that accepts this one escalates."""
 
 
 def as_json(policy: Policy) -> bytes:
@@ -37,6 +40,21 @@ VRF_MODES: st.SearchStrategy[VrfMode | UnsetType] = st.just(UNSET) | st.sampled_
 def numbers(most: float) -> st.SearchStrategy[float]:
     """Numbers from 0 to `most`, with at most nine decimals."""
     return st.integers(0, int(most * NANO)).map(lambda billionths: billionths / NANO)
+
+
+_SCORES = st.integers(1, NANO).map(lambda billionths: billionths / NANO)
+_BOUNDS = st.lists(numbers(CONSTANTS.record.D_hat_max), min_size=2, max_size=2).map(lambda two: (min(two), max(two)))
+SCRUTINIES = st.builds(
+    lambda counts, slope, low, high: Scrutiny(counts, slope, min(low, high) if low and high else low, high),
+    st.booleans(),
+    st.none() | _BOUNDS,
+    st.none() | _SCORES,
+    st.none() | _SCORES,
+)
+"""Whatever can be asked of records besides, nothing included."""
+
+
+_ASKED = st.just(UNSET) | SCRUTINIES.map(lambda scrutiny: UNSET if scrutiny == OFF else scrutiny)
 
 
 @st.composite
@@ -64,4 +82,5 @@ def policies(draw: st.DrawFn) -> Policy:
         created_at=draw(st.sampled_from(["", "2026-01-01T00:00:00Z"])),
         vrf_mode=draw(VRF_MODES),
         flags=draw(st.dictionaries(st.sampled_from(LIMITS.flags), st.just(value=False))),
+        scrutiny=draw(_ASKED),
     )

@@ -53,8 +53,8 @@ class Listing(Mapping[str, T]):
 
 
 def protocols() -> Listing[Protocol]:
-    """The protocols of the lab by name: ingest, shared-store, rotten-rows, replication, outbox, migration, fences, tiering,
-    retention, lost-logs, reconciliation, audit, transparency, two-phase-commit.
+    """The protocols of the lab by name: ingest, shared-store, rotten-rows, replication, policies, outbox, migration, fences,
+    tiering, retention, lost-logs, reconciliation, audit, transparency, two-phase-commit.
 
     Each can be explored, proved, exported, validated against, and changed by `variant`.
 

@@ -10,7 +10,6 @@ import msgspec
 
 from flk.impl.data import reading
 from flk.model.entries.entry import Outcome
-from flk.model.entries.judgement import judge
 from flk.model.flow.submission import from_payload
 from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import text, wall_seconds
@@ -82,8 +81,8 @@ def plan(data: Path, keyring: Keyring, candidate: Policy, sample: int | None = N
     changed, judged = [], 0
     for judged, key in enumerate(chosen, 1):  # noqa: B007 (it is returned)
         frame, record = first[key]
-        before = judge(record, rules=trust_of(keyring).ruling(frame.stated).of(key[0]).rules)
-        after = judge(record, rules=candidate.rules)
+        before = trust_of(keyring).ruling(frame.stated).of(key[0]).judge(record)
+        after = candidate.judge(record)
         refused = _refused(record, frame, keyring, key[0], candidate)
         if before != after or refused:
             changed.append(Changed(*key, text(frame.timestamp), record.regime.value, before, after, refused))

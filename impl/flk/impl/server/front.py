@@ -26,6 +26,7 @@ from flk.impl.server.runtime import Runtime
 from flk.impl.server.scrapes import Scrapes
 from flk.impl.server.securing import within_tls
 from flk.impl.server.settings import Settings
+from flk.impl.server.shadow import Shadow
 from flk.impl.server.status import Status
 from flk.impl.storage.inspecting import Inspected
 from flk.impl.storage.objects import Objects
@@ -95,10 +96,14 @@ class Front:
         further: dict[str, Methods] = {}
         if (audit := settings.auditing) is not None:
             further = AuditLog(settings.region, audit.signer.verifier, node.perform).paths(self._access, self._refuse)
+        stated_at = partial(node.disk.stated_at, INBOX)
+        shadow = Shadow(
+            Here(examined.doubting(self._metrics.doubted), stated_at), stated_at, examined.ruling, node.metrics
+        )
         service = Service(
             runtime,
             settings.region,
-            Here(examined.doubting(self._metrics.doubted), partial(runtime.node.disk.stated_at, INBOX)),
+            shadow,
             admission,
             self._scrapes,
             replicator.behind,
@@ -110,7 +115,7 @@ class Front:
         if self._admin is not None:
             path, weaker = settings.data / "entries.sqlite", settings.accept_weaker_store
             shards = Inspected(node.store, settings.region, settings.store, path, accept_weaker=weaker)
-            status = Status(node, replicator, settings.keys, settings.tenants)
+            status = Status(node, replicator, shadow, settings.keys, settings.tenants)
             self._admin.public = service
             self._admin.serving = Serving(
                 service.outcomes, shards, objects, status.sections, rulings(runtime, lambda: examined.policy_keys)

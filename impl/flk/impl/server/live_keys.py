@@ -10,6 +10,7 @@ from flk.model.flow.submission import Submission
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp, wall_seconds
 from flk.model.policies.document import VrfMode
+from flk.model.policies.ruling import Ruling
 from flk.model.policies.signing import PolicyKeys
 from flk.model.programs.examine import Examine, claims_of, trust_of
 from flk.model.record.canonical import Profile
@@ -33,6 +34,10 @@ class LiveKeys:
     def policy_keys(self) -> PolicyKeys:
         """Who may sign policies (POL-5)."""
         return self._keyring.policy_keys
+
+    def ruling(self, stated: Stated) -> Ruling:
+        """What a log states of policies. Raises Unvouched if no key of the file signed that (POL-5)."""
+        return trust_of(self._keyring).ruling(stated)
 
     def __call__(
         self, submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /

@@ -84,6 +84,7 @@ class Metrics:
         self._accepted = self._counter("flk_outcomes_total", "accepted")
         self._escalated = self._counter("flk_outcomes_total", "escalated")
         self._rejected = self._counter("flk_outcomes_total", "rejected")
+        self.shadow_seconds = self._counter("flk_policy_shadow_seconds_total")
         self.handshake_errors = self._counter("flk_tls_handshake_errors_total")
         self.by_tenant = ByTenant(self._counter, self._gauge)
         self._refusals: dict[tuple[int, str], Counter] = {}
@@ -127,6 +128,10 @@ class Metrics:
     def watch_snapshots(self, age: Callable[[], float]) -> None:
         """Ask this for the age of the latest snapshot, at every scrape."""
         self._gauge("flk_snapshot_age_seconds").set_function(age)
+
+    def shadow(self, reason: str, other: str, *, changed: bool) -> Counter:
+        """Records that were judged, and in shadow by the other policy: by both reasons, and whether the outcome would change."""
+        return self._counter("flk_policy_shadow_total", reason, other, "yes" if changed else "no")
 
     def removed(self, what: str) -> Counter:
         """What was removed, since snapshots cover it."""

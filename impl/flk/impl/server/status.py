@@ -15,11 +15,13 @@ from flk.impl.http.messages import Answer, Headers
 from flk.impl.keys import Use, read_keys
 from flk.impl.server.node import RealNode
 from flk.impl.server.replicator import Replicator
+from flk.impl.server.shadow import Shadow
 from flk.impl.storage.sharded import ShardedStore
 from flk.impl.tenants import OTHERS, read_tenants
 from flk.model.compiled.examiner import choice
 from flk.model.effects import INBOX
 from flk.model.flow.tenants import UNBOUNDED
+from flk.model.policies.trust import Unvouched
 from flk.spec import __version__
 from flk.spec.errors import UnusableInput
 
@@ -61,9 +63,12 @@ Sections = Iterable[tuple[str, Sequence[Row]]]
 class Status:
     """What is known of a node that serves, without asking anybody: from memory, and from the files of keys and tenants."""
 
-    def __init__(self, node: RealNode, replicator: Replicator, keys: Path, tenants: Path | None = None) -> None:
+    def __init__(
+        self, node: RealNode, replicator: Replicator, shadow: Shadow, keys: Path, tenants: Path | None = None
+    ) -> None:
         self._node = node
         self._replicator = replicator
+        self._shadow = shadow
         self._keys = keys
         self._of_tenants = tenants
         self._began = time.time()
@@ -93,6 +98,7 @@ class Status:
         )
         yield "Store", [*self._store()]
         yield "Replication", [*self._replication()] or [Row("Passes", "none: this node is alone")]
+        yield "Policies", [*self._policies()]
         yield "Tenants", [*self._tenants()]
 
     def _store(self) -> Iterator[Row]:
@@ -115,6 +121,12 @@ class Status:
         for passes in self._replicator.passes:
             behind = passes.behind()
             yield Row(f"{passes.name} {passes.source}", behind or f"level; lag {passes.lag():.1f} s", not behind)
+
+    def _policies(self) -> Iterator[Row]:
+        try:
+            yield from (Row(name, value) for name, value in self._shadow.told().items())
+        except Unvouched as doubt:
+            yield Row("In force", str(doubt), good=False)
 
     def _tenants(self) -> Iterator[Row]:
         try:

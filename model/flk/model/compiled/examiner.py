@@ -14,10 +14,10 @@ from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission, from_payload
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp
-from flk.model.policies.document import VrfMode
+from flk.model.policies.document import DEFAULT, Policy, VrfMode
 from flk.model.programs.examine import Examine, examine, trust_of
 from flk.model.record.canonical import Profile
-from flk.model.record.rules import DEFAULT, Rules
+from flk.model.record.rules import Rules
 from flk.model.record.signing import HmacKey, Keyring, LiveKey, unsigned
 from flk.model.refusal import Refused
 from flk.spec.errors import UnusableInput
@@ -115,9 +115,7 @@ class Examiner:
         book = self._books.get(stated)
         if book is None:
             ruling = trust_of(self._keyring).ruling(stated)
-            book = book_of(self._compiled, self._keyring, lambda tenant: ruling.of(tenant).rules)
-            book = {tenant: keys for tenant, keys in book.items() if ruling.of(tenant).vrf is not VrfMode.ENFORCED}
-            self._books[stated] = book  # who is not in it is handed back: C checks no proofs (VRF-6)
+            book = self._books[stated] = book_of(self._compiled, self._keyring, ruling.of)
             if len(self._books) > _MAX_BOOKS:
                 del self._books[next(each for each in self._books if each.text)]
         return book
@@ -126,17 +124,19 @@ class Examiner:
 _stated = attrgetter("stated")
 
 
-def book_of(compiled: Library, keyring: Keyring, rules_of: Callable[[str], Rules] = lambda _: DEFAULT) -> Book:
+def book_of(compiled: Library, keyring: Keyring, policy_of: Callable[[str], Policy] = lambda _: DEFAULT) -> Book:
     """The keys of each tenant as C has them, with the rules by which its records are judged (POL-8): those for HMAC, if a form that
-    it writes is accepted (C14N-6, C14N-9).
+    it writes is accepted (C14N-6, C14N-9). C knows no scrutiny, and checks no proofs: of whom either is asked, the reference judges
+    (POL-12, VRF-6).
 
     Of a keyring, or a key, of a class of its own nothing is known.
     """
     if type(keyring) is not Keyring or not _WRITTEN & set(keyring.profiles):
         return {}
     return {
-        tenant: _prepared(compiled, keys, keyring.profiles, rules_of(tenant))
+        tenant: _prepared(compiled, keys, keyring.profiles, policy.rules)
         for tenant, keys in keyring.live_keys.items()
+        if not (policy := policy_of(tenant)).scrutiny and policy.vrf is not VrfMode.ENFORCED
     }
 
 

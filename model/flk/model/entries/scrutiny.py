@@ -21,7 +21,7 @@ _COHERENCE, _DENSE, _SPARSE = nano(_KNEES.coherence), nano(_KNEES.dense), nano(_
 _D_HAT_MAX, _COH_STAR_MAX = nano(LIMITS.D_hat_max), nano(LIMITS.coh_star_max)
 
 
-class Scrutiny(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Scrutiny(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which checks are on: that counts do not fall, the least and greatest slope that is usual, and the scores from which a record
     is escalated and rejected. None, and False, is off.
 
@@ -45,6 +45,15 @@ class Scrutiny(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"{name}: above 0, at which every record would be odd, and at most 1")
         if self.escalate_from and self.reject_from and self.escalate_from > self.reject_from:
             raise ValueError("escalate_from: at most reject_from, since a record that is rejected is escalated, too")
+
+    @property
+    def on(self) -> dict[str, bool | float | tuple[float, float]]:
+        """The checks that are on, by their names, with what they go by.
+
+        >>> Scrutiny(slope=(0.5, 3.0)).on
+        {'slope': (0.5, 3.0)}
+        """
+        return {name: asked for name in self.__struct_fields__ if (asked := getattr(self, name))}
 
 
 OFF = Scrutiny()

@@ -1,14 +1,20 @@
 """A policy: its fields, its canonical bytes and its digest (POL-1, POL-3)."""
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from hashlib import sha256
 from json.encoder import encode_basestring as quoted  # escapes as RFC 8785 section 3.2.2.2 asks
+from typing import TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from flk.model.entries.entry import Outcome
+from flk.model.entries.judgement import judge
+from flk.model.entries.scrutiny import OFF, Scrutiny
 from flk.model.record.canonical import fixed9, nano
+from flk.model.record.record import Pcs
 from flk.model.record.rules import DEFAULT as DEFAULT_RULES
 from flk.model.record.rules import Rules
 from flk.spec.constants import CONSTANTS
@@ -46,6 +52,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     created_at: str = ""
     flags: dict[str, bool] = {}
     vrf_mode: VrfMode | UnsetType = UNSET
+    scrutiny: Scrutiny | UnsetType = UNSET
     signed_by: str = ""
     signature: str = ""
 
@@ -64,6 +71,10 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             gamma=self.gamma,
             D0=self.D0,
         )
+
+    def judge(self, record: Pcs) -> Outcome:
+        """The outcome of a valid, authentic record under it (POL-8, POL-12)."""
+        return judge(record, self.rules, self.scrutiny or OFF)
 
     @property
     def vrf(self) -> VrfMode:
@@ -117,22 +128,35 @@ DEFAULT = Policy(
 
 def canonical_policy(policy: Policy) -> bytes:
     """The bytes that are hashed and signed: all fields but those that say who signed, keys in code-point order, no spaces, UTF-8;
-    numbers with nine fractional digits, as in records (POL-3, C14N-2). A `vrf_mode` that is off is left out.
+    numbers with nine fractional digits, as in records (POL-3, C14N-2). Where nothing is asked besides, `scrutiny` is left out, and so
+    is a `vrf_mode` that is off: the policies before them keep their digests.
 
     >>> canonical_policy(DEFAULT)[:32]
     b'{"D0":2.200000000,"alpha":0.3000'
     """
-    silent = UNSIGNED if policy.vrf is not VrfMode.OFF else {*UNSIGNED, "vrf_mode"}
-    fields = sorted(set(Policy.__struct_fields__) - silent)
-    return ("{" + ",".join(f'"{name}":{_text(getattr(policy, name))}' for name in fields) + "}").encode()
+    stated = {name: getattr(policy, name) for name in Policy.__struct_fields__ if name not in UNSIGNED}
+    return _object({name: value for name, value in stated.items() if value not in {UNSET, VrfMode.OFF}}).encode()
 
 
-def _text(value: float | str | dict[str, bool]) -> str:
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, dict):
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return fixed9(value)
+_Value: TypeAlias = float | str | dict[str, bool] | tuple[float, ...] | Scrutiny
+
+
+def _object(stated: Mapping[str, _Value]) -> str:
+    return "{" + ",".join(f'"{name}":{_text(stated[name])}' for name in sorted(stated)) + "}"
+
+
+def _text(value: _Value) -> str:
+    match value:
+        case str():
+            return quoted(value)
+        case bool() | dict():
+            return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        case tuple():
+            return "[" + ",".join(map(fixed9, value)) + "]"
+        case Scrutiny():
+            return _object(value.on)
+        case _:
+            return fixed9(value)
 
 
 def policy_digest(policy: Policy) -> str:

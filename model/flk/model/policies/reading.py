@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
+from flk.model.entries.scrutiny import Scrutiny
 from flk.model.policies.document import LIMITS, PARAMETERS, TOL_COH, Policy, VrfMode
 from flk.model.record.canonical import round9
 from flk.spec.constants import CONSTANTS
@@ -174,6 +175,56 @@ def _vrf_mode(name: str, value: Any) -> Iterator[_Fault]:
         yield _Fault(name, f"is {_shown(value)}", f"choose one of {', '.join(LIMITS.vrf_modes)}, or leave it out")
 
 
+def _scrutiny(name: str, value: Any) -> Iterator[_Fault]:
+    """What is asked besides: what is off is left out, so that one meaning has one form."""
+    if not isinstance(value, dict):
+        yield _Fault(name, f"is {_shown(value)}, no object", f"leave it out, or {_ASKS}")
+        return
+    if not value:
+        yield _Fault(name, "asks for nothing", f"leave it out, or {_ASKS}")
+    for check in value.keys() - _ASKED.keys():
+        yield _Fault(check, "is no check", f"leave it out, or {nearest(check, Scrutiny.__struct_fields__)}")
+    for check, faults in _ASKED.items():
+        if check in value:
+            yield from faults(check, value[check])
+    low, high = (each if _is_number(each := value.get(name)) else None for name in ("escalate_from", "reject_from"))
+    if low is not None and high is not None and low > high:
+        yield _Fault(
+            "escalate_from", f"is {low}, above reject_from", f"choose one up to {high}: what rejects escalates"
+        )
+
+
+def _counts(name: str, value: Any) -> Iterator[_Fault]:
+    if value is not True:
+        yield _Fault(name, f"is {_shown(value)}, not true", "write true, or leave it out")
+
+
+def _bounds(name: str, value: Any) -> Iterator[_Fault]:
+    if not isinstance(value, list) or len(value) != len(("least", "greatest")):
+        yield _Fault(
+            name, f"is {_shown(value)}, no pair", "write the least and the greatest slope that is usual, as [0.5, 3.0]"
+        )
+        return
+    for bound in value:
+        yield from _number(name, bound)
+    if all(map(_is_number, value)) and not 0 <= value[0] <= value[1] <= CONSTANTS.record.D_hat_max:
+        yield _Fault(name, f"is {_shown(value)}", f"write the least first, both from 0 to {CONSTANTS.record.D_hat_max}")
+
+
+def _score(name: str, value: Any) -> Iterator[_Fault]:
+    yield from _number(name, value)
+    if _is_number(value) and not 0 < value <= 1:
+        yield _Fault(name, f"is {value}", "choose a score above 0, at which every record would be odd, and at most 1")
+
+
+_ASKS = 'name a check, as {"counts": true}'
+_ASKED: dict[str, Callable[[str, Any], Iterator[_Fault]]] = {
+    "counts": _counts,
+    "slope": _bounds,
+    "escalate_from": _score,
+    "reject_from": _score,
+}
+
 _CHECKS: dict[str, Callable[[str, Any], Iterator[_Fault]]] = {
     "version": _form(LIMITS.version_pattern, "is no version", "write three whole numbers, such as 1.1.0"),
     "name": _words,
@@ -183,6 +234,7 @@ _CHECKS: dict[str, Callable[[str, Any], Iterator[_Fault]]] = {
     ),
     "flags": _flags,
     "vrf_mode": _vrf_mode,
+    "scrutiny": _scrutiny,
     "signed_by": _form(LIMITS.signer_pattern, "is no id of a key", "`flk policy sign` fills it in", empty=True),
     "signature": _form("^[A-Za-z0-9+/]{86}==$", "is no signature", "`flk policy sign` fills it in", empty=True),
 }

@@ -42,7 +42,7 @@ def examine(
     canonical = keyring.authenticate(submission.tenant, record, record.sig, at)
     if policy.vrf is VrfMode.ENFORCED:
         require_drawn(record, keyring.vrf_keys(submission.tenant, at))
-    outcome = judge(record, rules=policy.rules) if stated.text else judge(record)
+    outcome = policy.judge(record) if stated.text else judge(record)
     entry = Entry(timestamp, region, content_digest(record, canonical), outcome)
     return Claim(Key(submission.tenant, record.pcs_id), entry)
 

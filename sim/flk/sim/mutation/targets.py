@@ -70,6 +70,7 @@ PARTS = (
             "restore",
             "retain",
             "rotate",
+            "rule",
             "ship",
             "show",
             "snapshot",
@@ -90,6 +91,7 @@ PARTS = (
             "proposals",
             "ring",
             "rotten",
+            "scrutiny",
             "snapshot",
             "tasks",
             "tiers",
@@ -101,6 +103,7 @@ PARTS = (
         ("admission", "answers", "breaker", "outbox", "pressure", "quota", "sending", "submission", "tenants"),
     ),
     Part("log", "flk.model.log", ("frames", "hlc", "manifest")),
+    Part("policies", "flk.model.policies", ("document", "reading", "ruling", "signing", "trust")),
     Part("record", "flk.model.record", ("canonical", "identity", "merkle", "record", "signals", "signing", "summary")),
     Part(
         "transparency",

@@ -108,18 +108,29 @@ def sign(
 @commands.command()
 def diff(one: File, other: File, *, json: Json = False) -> None:
     """Tell in which fields two policies differ. Exit code 0: in none; 1: in some; 2: one cannot be used."""
-    from flk.model.policies.document import UNSIGNED, Policy
-
-    mine, theirs = _policy(one), _policy(other)
-    names = [name for name in Policy.__struct_fields__ if name not in UNSIGNED]
-    said = [{name: getattr(each, name) for name in names} | {"vrf_mode": each.vrf} for each in (mine, theirs)]
-    differing = {name: [each[name] for each in said] for name in names if said[0][name] != said[1][name]}
+    mine, theirs = _fields(_policy(one)), _fields(_policy(other))
+    differing = {
+        name: [mine.get(name), theirs.get(name)] for name in mine | theirs if mine.get(name) != theirs.get(name)
+    }
     if json:
         typer.echo(msgspec.json.encode(differing))
     else:
         for name, (before, after) in differing.items():
-            typer.echo(plain(f"{name}: {before} -> {after}"))
+            typer.echo(plain(f"{name}: {_told(before)} -> {_told(after)}"))
     raise typer.Exit(1 if differing else 0)
+
+
+def _fields(policy: "Policy") -> dict[str, object]:
+    """What is signed, by field; what is asked besides, by check."""
+    from flk.model.policies.document import UNSIGNED
+
+    fields = {name: value for name, value in msgspec.to_builtins(policy).items() if name not in UNSIGNED}
+    fields["vrf_mode"] = policy.vrf.value
+    return fields | {f"scrutiny.{name}": asked for name, asked in fields.pop("scrutiny", {}).items()}
+
+
+def _told(value: object) -> object:
+    return "off" if value is None else [*value] if isinstance(value, tuple) else value
 
 
 @commands.command()
