@@ -128,14 +128,16 @@ DEFAULT = Policy(
 
 def canonical_policy(policy: Policy) -> bytes:
     """The bytes that are hashed and signed: all fields but those that say who signed, keys in code-point order, no spaces, UTF-8;
-    numbers with nine fractional digits, as in records (POL-3, C14N-2). Where nothing is asked besides, `scrutiny` is left out, and so
-    is a `vrf_mode` that is off: the policies before them keep their digests.
+    numbers with nine fractional digits, as in records (POL-3, C14N-2). Where nothing is asked besides, `scrutiny` is left out,
+    and so is a `vrf_mode` that is off: the policies before them keep their digests.
 
     >>> canonical_policy(DEFAULT)[:32]
     b'{"D0":2.200000000,"alpha":0.3000'
     """
     stated = {name: getattr(policy, name) for name in Policy.__struct_fields__ if name not in UNSIGNED}
-    return _object({name: value for name, value in stated.items() if value not in {UNSET, VrfMode.OFF}}).encode()
+    return _object(
+        {name: value for name, value in stated.items() if value is not UNSET and value is not VrfMode.OFF}
+    ).encode()
 
 
 _Value: TypeAlias = float | str | dict[str, bool] | tuple[float, ...] | Scrutiny
