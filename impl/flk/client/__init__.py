@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flk.model.personal.records import Mode, PersonalData, Screening
     from flk.model.personal.scan import Scan
     from flk.model.programs.outbox import Delivery
+    from flk.model.record.drawing import VrfPrivateKey
     from flk.model.record.signing import Ed25519PrivateKey, HmacKey
     from flk.spec.constants import Outbox as Policy
     from flk.spec.errors import UnusableInput

@@ -6,7 +6,16 @@ from typing import get_args
 from msgspec.structs import FieldInfo, fields
 
 from flk.sim.checkers.invariants import Invariant
-from flk.sim.scenarios.faults import ClockFault, FaultBase, LinkFault, LoadFault, NodeFault, ObjectFault, StoreFault
+from flk.sim.scenarios.faults import (
+    AuditLogFault,
+    ClockFault,
+    FaultBase,
+    LinkFault,
+    LoadFault,
+    NodeFault,
+    ObjectFault,
+    StoreFault,
+)
 from flk.sim.scenarios.files import library as texts
 from flk.sim.scenarios.files import parse
 from flk.sim.scenarios.scenario import Scenario
@@ -21,6 +30,7 @@ _GROUPS = {
     "Objects": ObjectFault,
     "Clocks": ClockFault,
     "Senders": LoadFault,
+    "Audit logs": AuditLogFault,
 }
 
 

@@ -420,7 +420,7 @@ def test_a_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPat
     place = Place("postgres")
     server = place.server
     assert isinstance(server, Postgres)
-    monkeypatch.setattr("flk.impl.storage.postgres.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("flk.impl.storage.postgres_server.ANSWER_SECONDS", 1)
     with closing(place.open(1)) as store:
         server.stop_answering()
         try:

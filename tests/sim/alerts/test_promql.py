@@ -141,6 +141,8 @@ def test_changes_are_those_of_prometheus(seed: int, tmp_path: Path) -> None:
 
 GAUGES = {
     "process_start_time_seconds": 1e9,
+    "flk_audit_queue_oldest_seconds": 1e5,
+    "flk_audit_queue_tasks": 1e5,
     "flk_crr_lag_seconds": 120.0,
     "flk_divergence_percent": 20.0,
     "flk_ready": 1.0,
@@ -153,6 +155,8 @@ GAUGES = {
     "up": 1.0,
 }
 LABELS = {
+    "flk_audit_queue_tasks": [{"log": "eu", "state": "waiting"}, {"log": "eu", "state": "dead"}],
+    "flk_audit_task_attempts_total": [{"log": "eu", "result": "done"}, {"log": "eu", "result": "failed"}],
     "flk_outcomes_total": [{"outcome": "accepted"}, {"outcome": "rejected"}],
     "flk_refusals_total": [{"status": "503", "requirement": "ORD-4"}, {"status": "429", "requirement": "ORD-6"}],
     "flk_crr_lag_seconds": [{"stage": "ship", "source": "eu"}, {"stage": "replay", "source": "us"}],

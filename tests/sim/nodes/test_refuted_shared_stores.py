@@ -78,7 +78,8 @@ def first_to_reach_the_store(patch: pytest.MonkeyPatch) -> Programs:
 def a_store_for_each_node(patch: pytest.MonkeyPatch) -> Programs:
     """Nodes share nothing but the name of their region."""
 
-    def seen_by(shared: SharedEntries, node: str, now: Callable[[], float]) -> WatchedEntries:
+    def seen_by(shared: SharedEntries, node: str, log: str, now: Callable[[], float]) -> WatchedEntries:
+        del log
         mine = NodeEntries(shared, node, now)
         mine.entries, mine.superseded = {}, []
         return mine

@@ -42,7 +42,7 @@ from flk.sim.scenarios.faults import (
     StoreOutage,
     TornWrite,
 )
-from flk.sim.scenarios.layout import Audit, Layout, Tiers
+from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Tiers
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.vocabulary import COVERAGE_MARKS, METRICS
@@ -198,10 +198,21 @@ def test_metrics_of_a_span_are_of_what_was_sent_then(span: Span) -> None:
 
 
 def test_every_metric_can_be_measured_somewhere(calm: Run) -> None:
-    """With a lost region, a queue and tiers each metric of the table has a value; without, those that need them have none."""
-    layout = Layout(audit=Audit(), tiers=Tiers())
+    """With a lost region, a queue, tiers and an audit log each metric has a value; without, those that need them have none."""
+    log = AuditLog(anchor_interval=Seconds(5), stream_interval=Seconds(5))
+    layout = Layout(audit=Audit(), tiers=Tiers(), audit_log=log)
     scenario = msgspec.structs.replace(drill(at(RegionCrash, "eu", Disk.LOST, duration=60)), layout=layout)
     rich, whole = rehearse(scenario).measures, Span(0.0, 180.0)
     assert not [name for name in METRICS if isnan(metric(name, rich, whole).value)]
     none = {name for name in METRICS if isnan(metric(name, calm.measures, whole).value)}
-    assert none == {"rpo", "rto", "audit_backlog_max", "audit_uncovered", "owed_max", "refused_near"}
+    assert none == {
+        "rpo",
+        "rto",
+        "audit_backlog_max",
+        "audit_uncovered",
+        "owed_max",
+        "refused_near",
+        "audit_log_lag",
+        "anchor_lag",
+        "siem_lag",
+    }

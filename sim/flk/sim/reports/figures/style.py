@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 
 from flk.sim.measures.series import Column, Steps
 from flk.sim.scenarios.duration import clock, human
-from flk.sim.scenarios.faults import ClockFault, Fault, LinkFault, LoadFault, NodeFault, ObjectFault, StoreFault
+from flk.sim.scenarios.faults import (
+    AuditLogFault,
+    ClockFault,
+    Fault,
+    LinkFault,
+    LoadFault,
+    NodeFault,
+    ObjectFault,
+    StoreFault,
+)
 from flk.sim.scenarios.scenario import Scenario
 
 COLOURS = ("#0b4f8a", "#c4500a", "#0a7a55", "#7b3f98", "#8a6d00", "#444444")
@@ -24,9 +33,10 @@ _FAMILIES = (
     (ObjectFault, "**"),
     (ClockFault, "++++"),
     (LoadFault, "oo"),
+    (AuditLogFault, "--"),
 )
 HATCHES = {kind: hatch for family, hatch in _FAMILIES for kind in get_args(family)}
-"""Faults of one part of the system look alike: messages, machines, stores, objects, clocks, senders."""
+"""Faults of one part of the system look alike: messages, machines, stores, objects, clocks, senders, audit logs."""
 
 
 def amount(value: float, unit: str) -> str:
