@@ -143,7 +143,7 @@ def test_two_who_fill_at_once_enqueue_each_task_once(turns: list[bool]) -> None:
 def test_who_is_overtaken_says_where_the_queue_is() -> None:
     """It enqueues nothing, though another has done so from the same position with other kinds of tasks."""
     world, overtaken = World(audit_leaves(3)), Position(2, (), 0, (TaskKind.REPORT,))
-    perform, asked = world.perform, []
+    perform, asked = world.perform, list[Enqueue]()
 
     def overtaking(effect: Effect[object]) -> object:
         if isinstance(effect, Enqueue) and not asked:
