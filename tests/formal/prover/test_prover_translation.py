@@ -52,7 +52,7 @@ STATES = 36
 
 
 def each_subject(*, large: Sequence[str]) -> pytest.MarkDecorator:
-    """A test of every subject; CI leaves out those whose quantifiers take ten seconds to write out."""
+    """A test of every subject; CI leaves out those whose quantifiers take ten seconds and more to write out."""
     names = [pytest.param(name, marks=[pytest.mark.thorough] if name in large else []) for name in SUBJECTS]
     return pytest.mark.parametrize("name", names)
 
@@ -303,7 +303,7 @@ def universe(name: str) -> Universe:
 
 
 @pytest.mark.sampled
-@each_subject(large=["ingest"])
+@each_subject(large=["ingest", "policies", "transparency"])
 def test_the_open_formulas_step_as_the_interpreter_does(name: str) -> None:
     """In random states: what has a meaning in the prover has it in the interpreter, and then guards and successors are the same.
 
@@ -337,7 +337,7 @@ def check_after(world: Universe, model: ModelRef, question: Question, after: Sta
             assert world.holds(model, truth(value == world.element(cell.variable.sort, expected))), str(cell)
 
 
-@each_subject(large=["fences", "reconciliation", "transparency"])
+@each_subject(large=["fences", "policies", "reconciliation", "transparency"])
 def test_properties_mean_the_same_in_the_prover(name: str) -> None:
     """In random states, a property that has a meaning in the prover has the truth that the interpreter gives it."""
     world = universe(name)

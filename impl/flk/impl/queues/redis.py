@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 from flk.impl.queues import redis_scripts as scripts
 from flk.impl.queues.queue import LEASE_SECONDS, MAX_ERROR, NOWHERE, Backlog, Letter, Queue, read, written
 from flk.impl.storage.address import Address
-from flk.impl.storage.redis_servers import FAILURES, Client, connect, weak_settings
+from flk.impl.storage.redis_servers import FAILURES, Client, connect, release, weak_settings
 from flk.model.auditing.plan import Position
 from flk.model.entries.tasks import Lease, Task
 from flk.model.refusal import Unavailable, unavailable
@@ -56,7 +56,7 @@ class RedisQueue(Queue):
     def close(self) -> None:
         """As `Queue` has it."""
         if self._client is not None:
-            self._client.close()
+            release(self._client)
             self._client = None
 
     def position(self) -> Position:

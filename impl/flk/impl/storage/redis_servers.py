@@ -67,6 +67,16 @@ def _master(clients: Sequence["redis.Redis"]) -> "redis.Redis":
     return clients[chosen]
 
 
+def release(client: Client) -> None:
+    """Close the connections to all servers. Those of a Cluster the library would leave to the garbage collector."""
+    with suppress(*FAILURES):
+        if isinstance(client, redis.RedisCluster):
+            for node in client.get_nodes():  # type: ignore[no-untyped-call]
+                if node.redis_connection is not None:
+                    node.redis_connection.connection_pool.disconnect()
+        client.close()
+
+
 def weak_settings(client: Client) -> Iterator[str]:
     """By which of their settings the servers may lose what they acknowledged, and why. Raises FAILURES."""
     cluster = () if isinstance(client, redis.Redis) else client.get_primaries()  # type: ignore[no-untyped-call]

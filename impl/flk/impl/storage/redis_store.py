@@ -18,7 +18,7 @@ import secrets
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from random import Random
 from typing import Any, Protocol, TypeVar
 
@@ -29,7 +29,7 @@ from redis.exceptions import ResponseError
 
 from flk.impl.storage.address import Address
 from flk.impl.storage.redis_scripts import EMPTIED, EXCHANGE, FORGET, INSERT, LOST, MARK, NOTE, RAISE, REPLACE
-from flk.impl.storage.redis_servers import FAILURES, Client, connect, seen_by, unfollowed, weak_settings
+from flk.impl.storage.redis_servers import FAILURES, Client, connect, release, seen_by, unfollowed, weak_settings
 from flk.impl.storage.redis_term import CLOSED, GONE, guarded, level, standing, term_key
 from flk.impl.storage.rotten import Left, value_of
 from flk.impl.storage.rows import (
@@ -316,8 +316,7 @@ class RedisStore(SharedStore):
     def close(self) -> None:
         """Release the connections."""
         if self._client is not None:
-            with suppress(*FAILURES):
-                self._client.close()
+            release(self._client)
             self._client = None
 
     def _insert_or_look_up(self, claims: Sequence[Claim], clock: Timestamp) -> Mapping[Key, Entry | Left]:
