@@ -79,6 +79,16 @@ def test_a_copy_under_another_name_is_refused(small: tuple[Head, bytes, bytes]) 
             read_head(other, content)
 
 
+@pytest.mark.parametrize("change", [{"entries": 2}, {"entries": 0}, {"superseded": 1}])
+def test_a_head_that_counts_other_lines_than_its_pieces_have_is_refused(
+    small: tuple[Head, bytes, bytes], change: dict[str, int]
+) -> None:
+    """An entry is one line, and one that gave way two: whoever starts from it would miss some, or wait for some (SNAP-2)."""
+    name, content = head_object(msgspec.structs.replace(small[0], **change))
+    with pytest.raises(BadSnapshot, match="does not have as many lines as entries"):
+        read_head(name, content)
+
+
 def test_another_format_is_refused_with_the_fix(small: tuple[Head, bytes, bytes]) -> None:
     """What a later version wrote is whole, and says which it is."""
     _, content, _ = small

@@ -14,6 +14,7 @@ from flk.model.log.frames import (
     MAGIC,
     MAX_FRAME,
     NO_SALT,
+    OVERHEAD,
     SALT_BYTES,
     CorruptSegment,
     Damage,
@@ -100,7 +101,9 @@ def test_a_frame_is_laid_out_as_documented(kind: Kind, timestamp: Timestamp, pay
     """Salt, length, checksum over these and the content, kind, timestamp, payload; all numbers little-endian (WAL-2)."""
     inner = struct.pack("<BQ", kind, timestamp) + payload
     begin = salt + struct.pack("<I", len(inner))
-    assert frame_bytes(kind, timestamp, payload, salt) == begin + struct.pack("<I", crc32c(begin + inner)) + inner
+    made = frame_bytes(kind, timestamp, payload, salt)
+    assert made == begin + struct.pack("<I", crc32c(begin + inner)) + inner
+    assert len(made) == len(payload) + OVERHEAD - (0 if salt else SALT_BYTES)
 
 
 @given(st.integers(0, 255).filter(lambda kind: kind not in set(Kind)), salts)

@@ -6,7 +6,21 @@ from hypothesis import strategies as st
 from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, data, scan, seal
 from flk.model.log.hlc import LAST, ZERO, Timestamp, at
-from flk.model.log.manifest import Note, altered, believed, forgotten, gaps, glance, line, noted_salt, read, withdrawn
+from flk.model.log.manifest import (
+    Note,
+    altered,
+    believed,
+    compacted,
+    forgotten,
+    forgotten_beginning,
+    gaps,
+    glance,
+    line,
+    noted_salt,
+    read,
+    was_sealed,
+    withdrawn,
+)
 from flk.model.memory.parts import Disk
 
 NOW = at(1_767_225_600.0)
@@ -131,6 +145,56 @@ def test_damage_to_both_ends_of_a_sealed_segment_is_no_gap(frames: list[int], ch
     place = chooser.draw(st.integers(0, 19) | st.integers(-30, -1))
     disk.segments[name][place] ^= 1 << chooser.draw(st.integers(0, 7))
     assert gaps(disk.inspect(INBOX, NOW), name) == ()
+
+
+@given(sizes, st.integers(0, 19), st.data())
+def test_another_segment_in_the_place_of_one_is_a_gap_whatever_is_left_of_its_opening(
+    frames: list[int], flipped: int, chooser: st.DataObject
+) -> None:
+    """It is as long, and its seal says that it is another: what was sealed there is gone, and is looked for elsewhere (WAL-9)."""
+    disk, twin = disk_of(frames, opened=False), Disk("us")
+    place = chooser.draw(st.integers(0, len(frames) - 1))
+    for number in range(frames[place]):
+        clock = Timestamp(NOW + 1 + sum(frames[:place]) + number)
+        twin.append(INBOX, Frame(clock, b"LOGGED at %d" % clock), clock)
+    twin.seal(INBOX)
+    name = disk.names(INBOX)[place]
+    sealed = len(disk.segments[name])
+    salt = disk.inspect(INBOX, NOW).notes[place].salt
+    other = twin.segments[twin.names(INBOX)[0]]
+    assume(len(other) == sealed)
+    disk.segments[name][:] = other
+    disk.segments[name][flipped] ^= 1 << chooser.draw(st.integers(0, 7))
+    seen = glance(name, bytes(disk.segments[name]), bytes.fromhex(salt))
+    assume(seen.digest)  # a salt that is spoilt spoils what the seal says
+    assert [gap.name for gap in gaps(disk.inspect(INBOX, NOW), "")] == [name]
+
+
+@given(sizes, st.booleans())
+def test_the_manifest_knows_what_was_sealed(frames: list[int], opened: bool) -> None:
+    """All but the open segment, and nothing that never was (WAL-9)."""
+    disk = disk_of(frames, opened=opened)
+    inventory, names = disk.inspect(INBOX, NOW), disk.names(INBOX)
+    assert [was_sealed(inventory, name) for name in names] == [True] * (len(names) - 1) + [not opened]
+    assert not was_sealed(inventory, f"{disk.log(INBOX)}/{len(names) + 1:012d}")
+
+
+@given(st.integers(2, 6), st.data())
+def test_a_beginning_that_nobody_removed_and_nobody_knows_is_forgotten(count: int, chooser: st.DataObject) -> None:
+    """Segments up to some are removed on purpose, and the next ones are gone with their notes (WAL-9, RET-4)."""
+    disk = disk_of([1] * count)
+    whole = disk.inspect(INBOX, NOW)
+    removed = chooser.draw(st.integers(0, count - 1))
+    first = chooser.draw(st.integers(removed + 1, count))
+    known = chooser.draw(st.integers(first, count) | st.integers(removed + 1, count))
+    notes = compacted(whole.notes, removed) if removed else whole.notes
+    left = tuple(note for note in notes if note.removed or note.sequence >= known)
+    there = tuple(glance for glance in whole.there if int(glance.name[-12:]) >= first)
+    inventory = whole._replace(there=there, notes=left)
+    missing = range(removed + 1, first)
+    forgot = bool(missing) and not any(note.sequence in missing for note in left)
+    assert forgotten_beginning(inventory) == (first - 1 if forgot else 0)
+    assert forgotten_beginning(inventory._replace(there=())) == 0
 
 
 def test_what_is_cut_off_an_open_segment_is_not_missed() -> None:

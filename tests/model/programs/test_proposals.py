@@ -13,6 +13,7 @@ from tests.support.model.divergence import (
     objects_of,
     overwrite,
     sent,
+    small,
     spoilt,
 )
 
@@ -121,6 +122,17 @@ def test_proposals_stay_bounded() -> None:
     assert len(objects_of(world, outcomes_of("us"))) == LIMITS.kept_settled
     assert len(objects_of(world, decisions_of("us"))) == LIMITS.kept_settled
     assert len(objects_of(world, proposals_of("us"))) == LIMITS.kept_settled + 2
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_no_more_proposals_are_open_than_the_limit(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Neither after one pass, nor after the next, whatever is open already (DIV-5)."""
+    world = spoilt()
+    monkeypatch.setattr("flk.model.programs.propose.LIMITS", small(max_open=most))
+    for _ in range(5):
+        after_rounds(world, 1)
+        assert len(objects_of(world, proposals_of("us"))) <= most
+    assert looked(world, "us").open == len(objects_of(world, proposals_of("us"))) == most
 
 
 def test_what_came_back_by_itself_is_settled() -> None:

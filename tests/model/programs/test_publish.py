@@ -6,10 +6,10 @@ from tests.support.model.effects_seen import performed
 from tests.support.model.world import World, pcs, submission
 
 from flk.model.effects import Export, PutObject
-from flk.model.entries.compared import Digest, digest_name, extent_name
+from flk.model.entries.compared import Digest, digest_name, extent_name, ranges_name
 from flk.model.log.frames import head_of
 from flk.model.log.hlc import Timestamp, at, wall_seconds
-from flk.model.programs.publish import Published, _is_level, own_rounds, publish_extents
+from flk.model.programs.publish import Published, _is_level, common_round, own_rounds, publish_extents
 from flk.model.programs.ship import PREFIX, ship
 
 ROUND = at(1_800_000_000.0)
@@ -54,6 +54,22 @@ def test_the_moment_at_which_a_region_is_level_no_more() -> None:
     until = begins(world, "eu")
     assert world.run("us", _is_level(at(wall_seconds(until) - 1), ("eu",)))
     assert not world.run("us", _is_level(at(wall_seconds(until) - 0.999), ("eu",)))
+
+
+def test_the_round_to_publish_is_the_latest_that_a_peer_has_published() -> None:
+    """Of peers that have a digest of it; ranges alone, or an object of another name, are no round (DIV-1)."""
+    world = World("eu", "us", "ap")
+    early, late, alone = (at(1_800_000_000.0 + 60 * minute) for minute in range(3))
+    for region, round_ in (("us", early), ("ap", late)):
+        assert world.objects.put(digest_name(region, round_), b"a digest")
+    assert world.objects.put(ranges_name("us", alone), b"ranges")
+    assert world.objects.put(digest_name("us", alone) + ".old", b"no digest")
+    latest = at(1_800_000_000.0 + 300)
+    assert world.run("eu", common_round("eu", ("us", "ap"), latest)) == late
+    assert world.run("eu", common_round("eu", ("us",), latest)) == early
+    assert world.run("eu", common_round("eu", ("us", "ap"), early)) == early
+    assert world.objects.put(digest_name("eu", late), b"a digest")
+    assert world.run("eu", common_round("eu", ("us", "ap"), latest)) == latest
 
 
 def test_a_round_that_is_published_is_not_published_again() -> None:

@@ -95,6 +95,34 @@ def test_a_start_that_read_all_segments_leaves_nothing_for_the_next() -> None:
     assert segments_read(world) == 0
 
 
+@pytest.mark.parametrize(
+    ("sealed", "spoil", "doubtful"),
+    [
+        pytest.param(False, lambda content: content.extend(b"a write cut short"), False, id="open and torn"),
+        pytest.param(False, lambda content: content.__setitem__(-5, content[-5] ^ 1), True, id="open and rotten"),
+        pytest.param(True, lambda content: content.__delitem__(slice(-3, None)), True, id="sealed and cut short"),
+        pytest.param(True, lambda content: content.__setitem__(-5, content[-5] ^ 1), True, id="sealed and rotten"),
+    ],
+)
+def test_a_tail_that_need_not_be_a_write_cut_short_is_doubtful(
+    *, sealed: bool, spoil: Callable[[bytearray], object], doubtful: bool
+) -> None:
+    """What was answered may be gone with it: of a sealed segment always, of an open one where the last frame is whole but for its
+    content. One that is cut short was never durable (WAL-3, WAL-4).
+    """
+    world = World("eu")
+    for sent in MANY[:3]:
+        world.ingest("eu", sent)
+    if sealed:
+        world.run("eu", rotate())
+    disk = world.disks["eu"]
+    spoil(disk.segments[disk.names(INBOX)[0]])
+    world.entries["eu"].marks.clear()
+    world.nodes["eu"] = world._start("eu")
+    (repaired,) = world.recover("eu").repairs
+    assert repaired.doubtful == doubtful
+
+
 def test_copying_ends_however_fast_keys_come() -> None:
     """What comes after the beginning is written to both sides anyway: the end stays where it was at first (MIG-3)."""
     asked: list[int] = []

@@ -332,7 +332,7 @@ def _wrong(glance: Glance, notes: Iterable[Note], mark: Note | None) -> str:
     for note in reversed(sealed):
         if glance.size <= note.size - len(seal_of(bytes(sha256().digest_size), bytes.fromhex(note.salt))):
             return f"ends after {glance.size} bytes; it was sealed {_story(note)}"
-        if glance.digest and glance.size == note.size and glance.head is not None:
+        if glance.digest and glance.size == note.size:
             return f"is not the one that was sealed {_story(note)}"
         return ""
     if not glance.digest and glance.size < (size := _durable(notes, mark, sequence_of(glance.name))):

@@ -103,7 +103,7 @@ def _chosen(mine: Sequence[RangeSum], theirs: Sequence[RangeSum], round_: Timest
     """As many of the ranges that differ as are looked into in a round, in each round others."""
     differing = [number for number, one in enumerate(mine) if one != theirs[number]]
     differing.sort(key=lambda number: sha256(f"{round_}/{number}".encode()).digest())
-    return sorted(differing[: LIMITS.round_ranges])
+    return differing[: LIMITS.round_ranges]
 
 
 def _compared(peer: str, rounds: Sequence[Digest], published: Published) -> Program[Comparison | None]:
