@@ -29,7 +29,7 @@ lab: $(VENV)/ready  ## set up, run the main scenario on real records, compare a 
 
 test: $(VENV)/ready  ## set up and pass every check
 	$(MAKE) --jobs 2 check
-	$(BIN)/pytest -n 2 --dist worksteal $(WITH_NOTEBOOKS) tests notebooks
+	$(BIN)/pytest -n 3 --dist worksteal $(WITH_NOTEBOOKS) tests notebooks
 
 quick: lint types fast  ## lint, types and the fast tests, in under two minutes
 
@@ -49,7 +49,7 @@ imports: $(VENV)/ready  ## who may import whom, and no cycles
 	$(BIN)/lint-imports
 
 unit: $(VENV)/ready  ## every test but the notebooks
-	$(BIN)/pytest -n 2 --dist worksteal tests
+	$(BIN)/pytest -n 3 --dist worksteal tests
 
 notebooks: $(VENV)/ready  ## execute the notebooks
 	$(BIN)/pytest -n 2 $(WITH_NOTEBOOKS) notebooks

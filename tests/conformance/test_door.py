@@ -37,6 +37,7 @@ def test_every_name_is_documented_with_an_example() -> None:
     assert undocumented(flk.conformance) == []
 
 
+@pytest.mark.slow
 def test_every_example_runs_on_the_exported_names() -> None:
     """What the documentation shows is what comes out."""
     assert failing_examples(flk.conformance) == []

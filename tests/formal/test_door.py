@@ -76,6 +76,7 @@ def test_every_public_name_is_documented_with_an_example() -> None:
     assert undocumented(door) == []
 
 
+@pytest.mark.slow
 def test_every_example_runs_on_the_public_names_alone() -> None:
     """The documentation does what it says."""
     assert failing_examples(door) == []
@@ -107,6 +108,7 @@ def test_a_missing_package_is_answered_with_the_line_to_type(
         call()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RESULTS)
 @pytest.mark.parametrize("library", [None, "pyarrow"])
 def test_every_result_becomes_a_frame(name: str, library: str | None) -> None:
@@ -159,6 +161,7 @@ def test_a_picture_is_drawn_and_saved(tmp_path: Path) -> None:
     assert "<html" in broken.save(tmp_path / "x.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_proofs_show_counterexamples() -> None:
     """A refuted theorem shows the run, one that holds its counts; both the line that shows them again."""
     refuted = prove(counter(2))

@@ -112,6 +112,7 @@ def test_a_migration_that_goes_back_stays_within_the_protocol() -> None:
     assert min(actions["answer_after_old_follows"], actions["answer_from_old"]) > 0
 
 
+@pytest.mark.slow
 def test_audit_and_migration_at_once_stay_within_both() -> None:
     """Tasks follow the claims of keys that move, too."""
     plain = growing()

@@ -109,6 +109,7 @@ ACTS: Mapping[str, Callable[[Traced, str, int], None]] = {
 }
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(

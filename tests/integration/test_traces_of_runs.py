@@ -101,6 +101,7 @@ SHOWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_the_simulator_stays_within_the_protocols(trouble: str) -> None:
     """Three regions under load and faults: every node's and all regions' events are accepted, and the faults show in them."""
@@ -157,6 +158,7 @@ def test_what_is_late_excuses_no_recovery_from_asking(recover: Recover) -> None:
     assert "owed[n, p, g]" in verdict.reasons[0].what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["calm", "three-regions", "lost-disk"])
 def test_the_scenarios_of_the_library_stay_within_the_protocols(name: str) -> None:
     """The scenarios that `flk run` has."""
@@ -212,6 +214,7 @@ MISTAKES: dict[str, tuple[Programs, str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_planted_mistake_is_rejected(mistake: str) -> None:
     """The first event that shows it is named, with the guard that forbids it."""
@@ -295,6 +298,7 @@ def work_on(server: ServerProcess, seed: int, seconds: float) -> None:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_stays_within_ingest(tmp_path: Path) -> None:
     """Under load, killed and started again twice: what its trace tells is accepted, recovery of what was cut off included."""
     for life in range(3):
@@ -343,6 +347,7 @@ def flk(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_servers_that_ship_stay_within_replication(tmp_path: Path) -> None:
     """Two regions under load at once, one of them killed and started again: their traces together are accepted."""
     with ExitStack() as stack, region("us", tmp_path, "eu") as us:

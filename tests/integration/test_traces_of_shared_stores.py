@@ -31,6 +31,7 @@ def judged(records: Sequence[ObservedEffect]) -> Validation | None:
     return validate(SHARED_STORE, events) if events else None
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(random=RANDOMS, nodes=st.integers(1, 3), keys=st.integers(1, 3), steps=st.integers(10, 120))
 def test_whatever_nodes_really_did_is_accepted(random: Random, nodes: int, keys: int, steps: int) -> None:
@@ -39,6 +40,7 @@ def test_whatever_nodes_really_did_is_accepted(random: Random, nodes: int, keys:
     assert found is None or isinstance(found, Accepted), str(found)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(random=RANDOMS, attack=st.sampled_from(ATTACKS), steps=st.integers(20, 50))
 def test_a_trace_that_was_tampered_with_is_rejected_or_could_have_been(
@@ -361,6 +363,7 @@ def written(records: Sequence[ObservedEffect], region: str, directory: Path) -> 
     return paths
 
 
+@pytest.mark.slow
 def test_the_files_of_one_regions_nodes_are_followed_together(tmp_path: Path) -> None:
     """In any order of the files; a trace of another region among them is unusable input, and one that is missing shows."""
     two_nodes_meet(say := Teller())

@@ -79,6 +79,7 @@ TROUBLES: dict[str, tuple[tuple[Fault, ...], dict[str, int]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_stores_of_tiers_stay_within_the_protocol(trouble: str) -> None:
     """Three regions under load and faults: every node's events are accepted, and what happened to eu shows in them."""
@@ -109,6 +110,7 @@ MISTAKES: dict[str, tuple[Programs, str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_planted_mistake_is_rejected(mistake: str) -> None:
     """The first event that shows it is named, with the guard that forbids it."""

@@ -35,6 +35,7 @@ CHECKED_BY = {"test_scrutiny.py", "agreement.py", "test_agreement.py", "test_pub
 """Modules that know the model: those that compare with it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vectors", load(), ids=lambda vectors: vectors.name)
 def test_it_answers_every_vector_as_expected(vectors: Vectors) -> None:
     """Of every file of vectors, those written by hand included."""
@@ -45,6 +46,7 @@ def test_it_answers_every_vector_as_expected(vectors: Vectors) -> None:
         assert same(given_answer, wanted), case.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_it_answers_generated_cases_as_the_model_does(operation: str) -> None:
     """A sample; `python -m tests.second` tries ten thousand cases of each operation."""

@@ -83,6 +83,7 @@ def test_every_exported_name_is_documented_with_an_example() -> None:
     assert not undocumented(flk.sim)
 
 
+@pytest.mark.slow
 def test_the_examples_give_what_they_say() -> None:
     """They see the exported names and nothing else."""
     assert not failing_examples(flk.sim)
@@ -221,6 +222,7 @@ class TestRun:
         with pytest.raises(UnusableInput, match="loses no region"):
             result.plot_recovery()
 
+    @pytest.mark.slow
     def test_it_writes_report_trace_and_perfetto(self, result: RunResult, tmp_path: Path) -> None:
         """The trace that is written on the way is the one that the result tells."""
         result.report(tmp_path / "report.html")
@@ -258,6 +260,7 @@ class TestSweep:
         assert frame[["statistic", "measure", "runs"]].to_numpy().tolist() == [["p50", "lag_max", 3]] * 2
         assert (frame["estimate"].diff().iloc[1]) > 5
 
+    @pytest.mark.slow
     def test_its_display_and_figures(self, swept: SweepResult, tmp_path: Path) -> None:
         """A table of estimates and a map; each figure on its own."""
         shown = swept._repr_html_()
@@ -336,6 +339,7 @@ class TestHunt:
         assert "no other process" in nameless.failure.replay_line
         assert shrink(nameless, limit=2).invariant == nameless.failure.violated[0]
 
+    @pytest.mark.slow
     def test_displays_say_what_was_found(self, found: HuntResult, small: ShrinkResult) -> None:
         """Verdict, violation, faults, a picture, the replay line."""
         assert found.failure is not None

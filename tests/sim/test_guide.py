@@ -3,6 +3,7 @@
 import re
 from typing import get_args
 
+import pytest
 from tests.support import ROOT
 from tests.support.impl.command import flk
 
@@ -36,6 +37,7 @@ def test_the_map_names_every_folder() -> None:
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == folders
 
 
+@pytest.mark.slow
 def test_every_drill_and_command_of_the_guide_exists() -> None:
     """Names of scenarios in commands are those of the library, and subcommands have help."""
     commands = re.findall(r"^flk (\w+)(?: (\S+))?", GUIDE, re.MULTILINE)

@@ -84,6 +84,7 @@ def test_the_library_is_whole() -> None:
         assert found.faults or name == "normal-replication"
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", DRILLS)
 def test_a_drill_holds(name: str) -> None:
@@ -97,6 +98,7 @@ def test_a_drill_holds(name: str) -> None:
     assert run.measures.counts.lost == 0 or name == "rpo-under-loss"
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", DRILLS)
 def test_a_drill_holds_by_more_than_luck(name: str) -> None:
@@ -110,6 +112,7 @@ def test_a_drill_holds_by_more_than_luck(name: str) -> None:
         assert not [row for row in run.hypotheses if row.verdict is not Verdict.HOLDS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(scenario_files.library()) - DEMANDED - OF_ALERTS))
 def test_a_scenario_of_a_data_set_holds(name: str) -> None:
     """All invariants hold, all objectives are met, every record is sent, and what comes is delivered."""
@@ -144,6 +147,7 @@ def test_a_lost_disk_costs_records_and_the_report_says_so() -> None:
     assert len(run.entries["eu"]) == run.submissions - run.measures.counts.lost
 
 
+@pytest.mark.slow
 def test_the_alert_on_lag_fires_while_a_region_is_mute() -> None:
     """It is on time: its expression must hold for five minutes, and the lag must first grow beyond the objective."""
     alert = next(row for row in played("replication-lag-alert").alerts if row.name == "FLKReplicationLag")
@@ -151,6 +155,7 @@ def test_the_alert_on_lag_fires_while_a_region_is_mute() -> None:
     assert all(firing.fault == "mute" and 300 <= (firing.delay or 0) <= 420 for firing in alert.firings)
 
 
+@pytest.mark.slow
 def test_forgers_are_refused_and_stored_nothing() -> None:
     """Every forged submission is a dead letter; liars are told what is stored; echoes change nothing."""
     counts = played("hostile-senders").measures.counts
@@ -159,6 +164,7 @@ def test_forgers_are_refused_and_stored_nothing() -> None:
     assert counts.replayed > 100
 
 
+@pytest.mark.slow
 def test_the_migration_was_in_the_way_of_some_and_of_nobody_for_long() -> None:
     """Second writes failed, their claims met 503, and everything was delivered all the same."""
     run = played("dual-write-failure")

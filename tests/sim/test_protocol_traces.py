@@ -35,6 +35,7 @@ MIXED = [
 ]
 
 
+@pytest.mark.slow
 def test_a_run_of_the_model_is_accepted() -> None:
     """Every node's events by `ingest`, all regions' by `replication`: one row that holds, and nothing else of the run differs."""
     run = validated(TROUBLED, MIXED, KEYRING, seed=3)

@@ -45,6 +45,7 @@ def outcome(run: Run) -> dict[Key, tuple[str, str]]:
     return {key: (entry.digest, entry.outcome.reason) for key, entry in run.entries["eu"].items()}
 
 
+@pytest.mark.slow
 @given(schedules(skew=False), st.integers(0, 1000), st.sampled_from([BRISK, SLOW_DISK]), st.sampled_from([0.0, 0.02]))
 @settings(max_examples=few(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_fault_breaks_an_invariant(faults: tuple[Fault, ...], seed: int, policy: Policy, loss: float) -> None:
@@ -123,6 +124,7 @@ def test_a_kept_disk_loses_nothing_of_the_same() -> None:
     assert len(kept.entries["eu"]) == kept.measures.counts.offered
 
 
+@pytest.mark.slow
 def test_a_crash_may_tear_what_was_being_written() -> None:
     """Of the bytes being synchronised any first part may survive: a torn frame is cut off, nothing acknowledged is lost."""
     told = []
@@ -133,6 +135,7 @@ def test_a_crash_may_tear_what_was_being_written() -> None:
     assert any("torn bytes cut off" in what for what in told)
 
 
+@pytest.mark.slow
 def test_recovery_waits_for_what_is_in_flight() -> None:
     """Stores that fail for moments under load: what was under way is in the log before it is replayed, or not at all (ORD-4)."""
     hiccups = [

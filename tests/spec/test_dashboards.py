@@ -139,6 +139,7 @@ def test_panels_do_not_lie_on_each_other() -> None:
         assert max(x for x, _ in cells) < 24
 
 
+@pytest.mark.slow
 def test_the_command_writes_them(tmp_path: Path) -> None:
     """`flk spec dashboards` writes a file for each, with the runbooks where an operator has them; `flk spec rules` likewise."""
     base = "https://docs.example/runbooks"

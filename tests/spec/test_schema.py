@@ -163,6 +163,7 @@ EXAMPLE: dict[str, Any] = json.loads(encode(pcs()))
 DRAWN: dict[str, Any] = json.loads(encode(drawn(pcs())))
 
 
+@pytest.mark.slow
 def test_model_and_schema_agree_on_every_odd_value_of_every_field() -> None:
     """Each field of an example, those of `ft` included, set to each odd value: the same verdicts, for every reason there is."""
     reasons = set()

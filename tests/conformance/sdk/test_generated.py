@@ -82,6 +82,7 @@ def check(name: str) -> None:
     assert after.requirements[0] in defect.requirements
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(LIVING.keys() - SLOW))
 def test_a_planted_defect_is_found_attributed_diagnosed_and_shrunk(name: str) -> None:
     """A sample of the defects, those that show soon."""
@@ -153,6 +154,7 @@ def interviewed(mishap: str) -> Findings:
     return interview(Launch(words), ["regime", "d_hat"], cases=60, start=0, deadline=10.0)
 
 
+@pytest.mark.slow
 def test_a_process_is_asked_what_it_offers() -> None:
     """And nothing else."""
     found = interviewed("False")
@@ -160,6 +162,7 @@ def test_a_process_is_asked_what_it_offers() -> None:
     assert (found.wrong, found.remarks) == ((), ())
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_does_not_end_the_search() -> None:
     """It is started again a few times, and the case that it died of is told."""
     ((result,), (case,), _) = interviewed("D_hat > 2")
@@ -168,6 +171,7 @@ def test_a_process_that_dies_does_not_end_the_search() -> None:
     assert result.detail == "the subject exited with status 3"
 
 
+@pytest.mark.slow
 def test_the_report_has_what_was_drawn_and_the_line_that_draws_it_again(tmp_path: Path) -> None:
     """What failed is in the file, and is asked from then on without drawing anything."""
     words = [sys.executable, "-c", REGIME.replace("MISHAP", "False").replace("2.6", "2.5")]

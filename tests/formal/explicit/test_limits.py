@@ -38,6 +38,7 @@ def wide() -> Protocol:
     return protocol
 
 
+@pytest.mark.slow
 def test_a_map_of_a_thousand_cells_is_explored_and_searched() -> None:
     """Choices, sums and what must be defined nest no deeper than the halves of a list, so no recursion is too deep."""
     found = explore(wide(), ENGINES["numpy"], "numpy")

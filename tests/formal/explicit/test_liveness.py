@@ -33,6 +33,7 @@ def cases(draw: st.DrawFn, size: int = 5, edges: int = 10) -> Case:
     return Case(size, steps, frozenset({draw(states)}), draw(sets), draw(sets), fair)
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(cases())
 def test_a_lasso_is_found_exactly_when_there_is_one(case: Case) -> None:
@@ -286,6 +287,7 @@ def test_commitment_spreads_only_if_the_order_is_obeyed() -> None:
 PROGRESS = [(name, each.name) for name, p in PROTOCOLS.items() for each in p.properties.values() if each.fair]
 
 
+@pytest.mark.slow
 @pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(("name", "property_"), PROGRESS)
 def test_progress_of_the_lab_rests_on_fairness(name: str, property_: str) -> None:

@@ -64,6 +64,7 @@ def by_change(report: Report) -> Mapping[tuple[str, str, str, str], Row]:
     return {(row.function, row.operator, row.before, row.after): row for row in report.rows}
 
 
+@pytest.mark.slow
 def test_planted_mutants_have_the_status_they_deserve(ticket: Report) -> None:
     """Either guard of `sell` says what the other implies: each alone may go, and nothing can tell. All else is killed."""
     rows = by_change(ticket)
@@ -94,6 +95,7 @@ def test_a_property_that_no_mutant_breaks_is_named(ticket: Report) -> None:
     assert [claim.name for claim in ticket.vacuous] == ["sold_is_not_lost"]
 
 
+@pytest.mark.slow
 def test_every_kind_of_change_is_made() -> None:
     """The issue's list: guards, updates, indices, comparisons, quantifiers, definedness, initial values, actions that skip."""
     assert {mutant.operator for mutant in mutants_of_replication()} >= {
@@ -114,6 +116,7 @@ def original_of(name: str) -> Mutant:
     return target_of(name).original
 
 
+@pytest.mark.slow
 def test_reading_the_changed_actions_alone_is_reading_it_all() -> None:
     """The quick way to a mutant's meaning agrees with running its whole source, on mutants of every operator."""
     original = original_of("replication")

@@ -94,6 +94,7 @@ def test_the_sources_have_no_holes() -> None:
     assert HOLES.findall(_code("Lemma x : True. (* admit *) Admitted.")) == ["Admitted"]
 
 
+@pytest.mark.slow
 def test_an_independent_checker_accepts_the_compiled_files(proofs: tuple[coq.CoqProof, ...], build: Path) -> None:
     """Coq's stand-alone kernel checks every proof again, and sees no trick with types, recursion or positivity."""
     modules = [part for name in OWN_FILES for part in ("-norec", f"{coq.LIBRARY}.{name}")]
@@ -111,6 +112,7 @@ def test_an_independent_checker_accepts_the_compiled_files(proofs: tuple[coq.Coq
 # What Coq computes is what the model computes.
 
 
+@pytest.mark.slow
 def test_the_canonical_text_is_that_of_the_model(proofs: tuple[coq.CoqProof, ...], build: Path) -> None:
     """Of random records, with texts that need escapes and without, Coq writes the model's bytes."""
     random = Random(1)
@@ -126,6 +128,7 @@ def test_the_text_before_the_hash_is_that_of_the_model(proofs: tuple[coq.CoqProo
     assert [bytes(codes).decode() for codes in _codes(build, terms)] == [f"{r}|{e}|{s}" for r, e, s in triples]
 
 
+@pytest.mark.slow
 def test_valid_texts_are_those_of_the_patterns(proofs: tuple[coq.CoqProof, ...], build: Path) -> None:
     """Coq's predicates and the specification's patterns agree on every character, and on lengths."""
     shards = [chr(n) for n in range(128)] + ["s" * n for n in (0, 2, 128, 129)]
@@ -148,6 +151,7 @@ def test_regimes_are_those_of_the_model(proofs: tuple[coq.CoqProof, ...], build:
     assert _mapped(build, "'(d, c)", code, cases) == [numbered[regime(d / NANO, c / NANO)] for d, c in cases]
 
 
+@pytest.mark.slow
 def test_the_budget_is_that_of_the_model_to_the_bit(proofs: tuple[coq.CoqProof, ...], build: Path) -> None:
     """The program that Coq speaks of, on binary64 numbers, gives the very bits that the model's gives."""
     random = Random(2)
@@ -160,6 +164,7 @@ def test_the_budget_is_that_of_the_model_to_the_bit(proofs: tuple[coq.CoqProof, 
     assert computed == [_bits(budget(*case)) for case in cases]
 
 
+@pytest.mark.slow
 def test_quotients_are_those_of_python(proofs: tuple[coq.CoqProof, ...], build: Path) -> None:
     """Billionths over 10^9, to the bit: what `round9` returns for small numbers."""
     random = Random(3)
@@ -201,6 +206,7 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.slow
 def test_every_planted_fault_is_rejected(proofs: tuple[coq.CoqProof, ...], build: Path, tmp_path: Path) -> None:
     """Change one definition or one statement, and Coq rejects a proof: not a spelling, a proof."""
     mutants = sample(MUTANTS)

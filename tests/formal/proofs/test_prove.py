@@ -106,6 +106,7 @@ def test_the_theorems_are_proved_beside_mutants(name: str) -> None:
     assert f"{name}" in printed([proof], verbose=True)
 
 
+@pytest.mark.slow
 def test_nothing_is_planted_under_later_seeds() -> None:
     """Seeds try the obligations, which are what could be left undecided."""
     first, second = prove_all(["outbox"], seeds=2)
@@ -116,6 +117,7 @@ def test_nothing_is_planted_under_later_seeds() -> None:
     assert second.status is ProofStatus.BOUNDED
 
 
+@pytest.mark.slow
 def test_a_design_of_the_gallery_is_refuted_with_its_run() -> None:
     """By its own name, with exit code 1; the run is printed without being asked for."""
     proofs = prove_all(["gallery/in-memory-outbox"])

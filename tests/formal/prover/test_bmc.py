@@ -82,6 +82,7 @@ def test_runs_are_as_short_as_those_of_the_explorer(table: str, name: str) -> No
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_nothing_is_found_where_nothing_is_wrong(name: str) -> None:
     """Within eight steps the protocols violate nothing, and their witnesses are as short as the interpreter's search has them.

@@ -71,6 +71,7 @@ def test_every_guess_holds_in_every_reachable_state_and_none_is_missing() -> Non
             assert (clause in kept) == (holds_in(language, clause, states) and not shorter), python(language, clause)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.lists(st.booleans(), min_size=18, max_size=18), min_size=1, max_size=6))
 def test_the_pool_is_what_brute_force_finds(truths: list[list[bool]]) -> None:
@@ -107,6 +108,7 @@ def test_rows_are_what_the_interpreter_reads() -> None:
     assert len(rows) == len(expected) == len(once(np.concatenate([rows, rows])))
 
 
+@pytest.mark.slow
 def test_two_phase_commit_is_proved_without_a_lemma_of_ours(commit: Inference) -> None:
     """Its properties are proved for any number of managers, with lemmas in the author's own syntax."""
     assert "consistent" in commit.proved

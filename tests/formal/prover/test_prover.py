@@ -102,12 +102,14 @@ def test_every_protocol_is_proved_for_all_sizes(name: str) -> None:
         assert one.status is (ProofStatus.BOUNDED if one.finite_only else ProofStatus.PROVED)
 
 
+@pytest.mark.slow
 def test_twelve_properties_of_replication_hold_for_any_number_of_regions_and_records() -> None:
     """Not counting lemmas."""
     known = Proving(PROTOCOLS["replication"], (), 0).statuses
     assert sum(one.kind is PropertyKind.ALWAYS and one.status is ProofStatus.PROVED for one in known) >= 12
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize(("name", "lemma"), LEMMAS)
 def test_a_missing_lemma_is_answered_with_the_smallest_step_that_shows_it(name: str, lemma: str) -> None:
@@ -445,6 +447,7 @@ def test_what_is_proved_of_a_slip_is_true_of_it(name: str) -> None:
             assert found.fault is None
 
 
+@pytest.mark.slow
 def test_queries_of_most_protocols_are_decidable() -> None:
     """Only those that compare stamps make stamps from stamps, as in the property that some stamp is the least; and five more: each
     layout of a ring has stores and each store was in one, what a region looks for another one held, what a snapshot has of a
@@ -477,6 +480,7 @@ def test_a_cycle_of_quantifiers_is_noticed() -> None:
     assert outside(Induction(protocol))[0] == "elements of Thing are made from those of Thing"
 
 
+@pytest.mark.slow
 def test_seeds_agree() -> None:
     """No seed of the solver leaves an obligation undecided."""
     induction = Induction(PROTOCOLS["replication"])

@@ -162,6 +162,7 @@ def test_the_machine_steps_as_the_interpreter_does(name: str) -> None:
                 assert tuple(after) == answer, instance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_a_whole_step_of_the_machine_is_a_step_of_the_interpreter(name: str) -> None:
     """From random states, the instance and the state after it that the solver chooses are right; where it finds none, none is."""
@@ -302,6 +303,7 @@ def universe(name: str) -> Universe:
     return Universe(SUBJECTS[name])
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @each_subject(large=["ingest", "policies", "transparency"])
 def test_the_open_formulas_step_as_the_interpreter_does(name: str) -> None:
@@ -337,6 +339,7 @@ def check_after(world: Universe, model: ModelRef, question: Question, after: Sta
             assert world.holds(model, truth(value == world.element(cell.variable.sort, expected))), str(cell)
 
 
+@pytest.mark.slow
 @each_subject(large=["fences", "policies", "reconciliation", "transparency"])
 def test_properties_mean_the_same_in_the_prover(name: str) -> None:
     """In random states, a property that has a meaning in the prover has the truth that the interpreter gives it."""

@@ -208,6 +208,7 @@ def test_a_state_with_an_undefined_guard_may_be_a_witness() -> None:
     assert prove(protocol).verdict is Verdict.VIOLATED
 
 
+@pytest.mark.slow
 @settings(
     max_examples=15,
     deadline=None,

@@ -61,6 +61,7 @@ def some_of(name: str) -> tuple[Schema, Explored]:
     return Schema.of(protocol, found.sizes), found
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", [*PROTOCOLS, "gallery/in-memory-outbox", "gallery/mark-before-upload"])
 def test_an_exploration_is_whole(name: str) -> None:
@@ -74,6 +75,7 @@ def test_an_exploration_is_whole(name: str) -> None:
             tells(page, *(move.shown for move in finding.path.moves))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ingest", "migration"])
 def test_coverage_is_whole(name: str) -> None:
     """Names of actions, and every conjunct of every guard."""
@@ -115,6 +117,7 @@ def test_proofs_are_whole() -> None:
     tells(page, proof.statement, *(trial.mutant for trial in proof.omissions), *(one.note for one in proof.properties))
 
 
+@pytest.mark.slow
 def test_lemmas_that_were_found_can_be_copied() -> None:
     """They are Python: no line of them is broken where Python would not allow it."""
     found = infer(PROTOCOLS["two-phase-commit"])

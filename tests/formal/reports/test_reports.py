@@ -202,6 +202,7 @@ def test_a_lasso_in_text() -> None:
     assert "| 2 ↻ | `tick()` |" in markdown(SCHEMA, path)
 
 
+@pytest.mark.slow
 def test_a_lasso_in_which_nothing_happens() -> None:
     """A state in which nothing fair can happen may be the last."""
     protocol = post(fair=())
@@ -263,6 +264,7 @@ def test_the_drawing_is_one_svg_element_that_needs_nothing_else(name: str) -> No
     assert all(float(element.get("x", 0)) < width for element in root.iter(f"{space}text"))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(expressions.truths(0, 3), st.data())
 def test_a_reason_is_true_of_the_state(tree: Tree, data: st.DataObject) -> None:
@@ -413,6 +415,7 @@ def test_the_coverage_table_marks_what_never_happens_and_what_decides_nothing() 
     assert "never happens" in screen
 
 
+@pytest.mark.slow
 def test_facts_for_programs_can_be_walked() -> None:
     """JSON: states as objects from cell to value; each step says what it changed; a lasso's loop closes."""
     told = msgspec.json.decode(msgspec.json.encode(facts.facts(SCHEMA, FOUND, everything())))
@@ -437,6 +440,7 @@ def everything() -> covered.Coverage:
     return coverage(ground, search(ground, Options()))
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else_and_says_all() -> None:
     """No script, no network; figures, verdicts, drawings, coverage; the same text every time; an author's words are escaped."""
     text = page.html(SCHEMA, FOUND, everything())

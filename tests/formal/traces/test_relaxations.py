@@ -1,5 +1,6 @@
 """Traces are followed without the guards that bound exploration: what is proved holds of them, too."""
 
+import pytest
 from z3 import Not, unsat
 
 from flk.formal.library.protocols.replication import protocol as replication
@@ -8,6 +9,7 @@ from flk.formal.prover.solver import QUICK, ask
 from flk.formal.traces.relaxations import unlimited
 
 
+@pytest.mark.slow
 def test_what_is_proved_of_replication_holds_without_its_bounds() -> None:
     """Stores are lost, frames rot, segments are salvaged and sealed empty as often as one likes: every invariant is inductive."""
     free = unlimited(replication)

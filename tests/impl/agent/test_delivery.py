@@ -212,6 +212,7 @@ def log(directory: Path) -> Counter[tuple[bytes, bytes]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free", [0, 20])
 def test_an_agent_killed_in_mid_delivery_delivers_the_rest_when_resumed(tmp_path: Path, free: int) -> None:
     """Kill -9 with posts in flight, then `flk agent resume`: every queued record arrives, and is settled once."""
@@ -231,6 +232,7 @@ def test_an_agent_killed_in_mid_delivery_delivers_the_rest_when_resumed(tmp_path
     assert log(tmp_path) == Counter({(kind, body): 1 for kind in (QUEUED, ACKNOWLEDGED) for body in queued})
 
 
+@pytest.mark.slow
 def test_an_agent_killed_in_mid_delivery_and_run_again_delivers_every_record(tmp_path: Path) -> None:
     """The second run of `send` finds what the first had not computed yet; the service sees each of the 150 identities."""
     gate = Gate(5)
@@ -250,6 +252,7 @@ def test_an_agent_killed_in_mid_delivery_and_run_again_delivers_every_record(tmp
     assert set(settled.values()) == {1}
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_at_once_and_keeps_what_is_not_settled(tmp_path: Path) -> None:
     """Ctrl-C while every worker waits out an hour's Retry-After: exit code 2, and all is pending."""
     waiting = threading.Event()

@@ -59,6 +59,7 @@ def test_a_clock_that_went_back_gives_no_identity_twice(tmp_path: Path) -> None:
         assert outbox.pending == (*before, *after)
 
 
+@pytest.mark.slow
 def test_a_torn_tail_costs_the_torn_frame_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the log at every byte: it opens, holds the frames that are whole, and takes new ones."""
     monkeypatch.setattr(module, "FileDisk", partial(FileDisk, growth=4096, synchronise=lambda _: None))

@@ -78,6 +78,7 @@ def test_a_start_that_forgets_is_no_measurement(monkeypatch: pytest.MonkeyPatch)
         age_year.lived(1, 1, lambda _: None)
 
 
+@pytest.mark.slow
 def test_records_of_the_load_are_those_that_a_signer_makes() -> None:
     """Filled into forms, each is what is signed and encoded as a whole; records come again after some two hundred."""
     key = HmacKey(b"secret")
@@ -85,6 +86,7 @@ def test_records_of_the_load_are_those_that_a_signer_makes() -> None:
     assert list(islice(submissions(key), 450)) == wanted
 
 
+@pytest.mark.slow
 def test_a_real_node_is_killed_and_stopped_and_holds_what_it_was_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +102,7 @@ def test_a_real_node_is_killed_and_stopped_and_holds_what_it_was_sent(
     assert age_node.measures([step, step])[-1].ratio == 1
 
 
+@pytest.mark.slow
 def test_the_command_prints_both_halves(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As JSON: every measure with its values, its ratios to the first, and what it comes to."""
     monkeypatch.setattr(age_year, "DAYS_A_MONTH", 1)

@@ -63,6 +63,7 @@ def test_the_command_compares(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert "7 cases, 3 of them answered in C: a difference" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_command_measures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A submission by itself and a segment in one call, each beside the reference."""
     assert flk(monkeypatch, "--seconds", "0.1", "--json") == 0

@@ -20,6 +20,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_all_tools_find_the_published_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures come out as JSON, one for each tool, with the ratio to the C engine."""
     monkeypatch.setattr(explore, "quick_models", lambda: (TINY,))

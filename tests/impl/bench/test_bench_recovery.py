@@ -14,6 +14,7 @@ from flk.model.programs.recover import Recovery
 NAMES = ["a lost store is rebuilt", "start after an orderly stop"]
 
 
+@pytest.mark.slow
 def test_every_rebuild_finds_every_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that is lost gets all of them, however many segments there are; for one that is kept nothing is read."""
     done: list[Recovery] = []
@@ -32,6 +33,7 @@ def test_every_rebuild_finds_every_record(tmp_path: Path, monkeypatch: pytest.Mo
     assert not [one for one in done if one.repairs or one.gaps]
 
 
+@pytest.mark.slow
 def test_the_command_prints_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As JSON, with the bar's verdict."""
     monkeypatch.setattr(sys, "argv", ["flk", "bench", "recovery", "--frames", "50", "--seconds", "0.1", "--json"])

@@ -49,6 +49,7 @@ def test_the_programs_do_the_same() -> None:
     assert speeds[PLAIN].events == speeds[WITH_MODEL].events > 10 * speeds[PLAIN].requests
 
 
+@pytest.mark.slow
 def test_every_figure_is_there() -> None:
     """Times are positive, our own ratio is one, and each family of invariants and each queue has its row."""
     report = tiny()
@@ -67,6 +68,7 @@ def test_every_figure_is_there() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_family_that_is_left_out_checks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the parts that are asked for observe the run."""
     seen: list[str] = []

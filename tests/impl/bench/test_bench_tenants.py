@@ -13,6 +13,7 @@ from flk.impl.bench.tenants import ALONE, OTHERS, WITH_NOISY, WITH_STRANGER, Fig
 from flk.impl.server.process import key_file, server_process
 
 
+@pytest.mark.slow
 def test_a_paced_load_sends_its_rate_and_waits_for_every_answer(tmp_path: Path) -> None:
     """200 a second for half a second, over and over the same two; each is answered, none is sent that was not due."""
     with server_process(tmp_path / "data", key_file(tmp_path, KEY.material.decode())) as server:

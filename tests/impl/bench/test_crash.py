@@ -83,6 +83,7 @@ def test_a_server_killed_under_load_loses_and_changes_nothing(tmp_path: Path) ->
     assert seen == list(range(1, 11))
 
 
+@pytest.mark.slow
 def test_the_measurement_notices_a_server_that_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its data removed after each kill, all that the last run acknowledged counts as lost."""
     monkeypatch.setattr(module, "STARTUP_KILLS_EVERY", 10**9)
@@ -93,6 +94,7 @@ def test_the_measurement_notices_a_server_that_forgets(tmp_path: Path, monkeypat
     assert report.verdict is Verdict.VIOLATED
 
 
+@pytest.mark.slow
 def test_the_submissions_of_the_measurement_are_distinct_but_for_the_rivals() -> None:
     """Ids do not repeat; a rival has the id before it and another content."""
     assert len({record.pcs_id for record in islice(distinct(), 1000)}) == 1000

@@ -1,5 +1,7 @@
 """`flk bench pii`: counts of a scanner that is known, and a small run whole."""
 
+import pytest
+
 from flk.impl.bench.personal import Sample, by_patterns, judged, samples, scanned, speeds
 from flk.model.personal.find import Kind
 
@@ -26,6 +28,7 @@ def test_what_is_covered_in_part_is_not_found_and_what_stands_beside_is_false() 
     assert mistakes == {"version as ip": 1, "mail address as phone": 1, "mail address missed": 1}
 
 
+@pytest.mark.slow
 def test_texts_are_the_same_again_and_most_is_found() -> None:
     """By their seed; plain patterns find less of each kind, or as much."""
     some = list(samples(300, 7))

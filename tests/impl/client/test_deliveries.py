@@ -78,6 +78,7 @@ def test_what_waits_shares_requests_if_the_service_takes_batches(tmp_path: Path)
     assert peer.connections <= 8
 
 
+@pytest.mark.slow
 def test_a_service_without_batches_is_asked_for_one_and_no_more(tmp_path: Path) -> None:
     """By each connection, at most; its 404 is no attempt of any record: all go alone, without a pause."""
     with serving(lambda *_: OK) as peer, client(peer, tmp_path) as sender:
@@ -89,6 +90,7 @@ def test_a_service_without_batches_is_asked_for_one_and_no_more(tmp_path: Path) 
     assert len(peer.seen) == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 401, 413, 500, 302])
 def test_what_refuses_a_batch_as_a_whole_refuses_no_record(status: int, tmp_path: Path) -> None:
     """Not even with the service's own words: each record goes alone, and is answered for itself (OUT-6)."""
@@ -169,6 +171,7 @@ def expected(scripts: list[list[str]]) -> tuple[Counter[str], list[int]]:
     return ends, posts
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(SCRIPTS)
 def test_alone_each_record_is_delivered_as_the_model_says(scripts: list[list[str]]) -> None:
@@ -190,6 +193,7 @@ def test_alone_each_record_is_delivered_as_the_model_says(scripts: list[list[str
         assert [posted[number] for number in range(len(scripts))] == posts
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(SCRIPTS)
 def test_in_batches_each_record_is_settled_as_the_model_says(scripts: list[list[str]]) -> None:
@@ -219,6 +223,7 @@ def test_in_batches_each_record_is_settled_as_the_model_says(scripts: list[list[
         assert (FINAL[names[-1]] == 4) == (body in dead)
 
 
+@pytest.mark.slow
 def test_a_service_out_of_reach_leaves_everything_queued(tmp_path: Path) -> None:
     """A few deliveries try; the rest waits for another process, which delivers it, the oldest first."""
     with serving(lambda *_: OK) as peer:
@@ -280,6 +285,7 @@ def test_two_rounds_at_once_deliver_no_record_twice(tmp_path: Path) -> None:
     assert len(peer.seen) == MOST_IN_FLIGHT + 100
 
 
+@pytest.mark.slow
 def test_what_stops_the_giver_leaves_what_was_queued(tmp_path: Path) -> None:
     """An error of the records' source goes to the caller; what came before waits, and the source is told as unfinished (OUT-7)."""
 

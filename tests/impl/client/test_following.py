@@ -89,6 +89,7 @@ def test_what_is_no_span_is_refused_or_left_out(wrong: str, tmp_path: Path) -> N
     assert of_environment({"TRACEPARENT": wrong}) == ""
 
 
+@pytest.mark.slow
 def test_the_agent_is_part_of_what_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As CI systems say in TRACEPARENT."""
     keys, box, track = (

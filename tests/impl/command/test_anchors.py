@@ -49,6 +49,7 @@ def by_authority(url: str, endpoint: str, authority: Authority) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_anchored_by_an_authority_and_anybody_can_check_it(
     tmp_path: Path, authority: Authority
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_checkpoint_is_anchored_by_an_authority_and_anybody_can_check_it(
     assert abs(when - datetime.now(UTC)) < timedelta(minutes=10)
 
 
+@pytest.mark.slow
 def test_a_log_that_was_rewritten_is_found_out_by_its_anchors(tmp_path: Path, authority: Authority) -> None:
     """Whoever keeps the log signs another one; what was anchored is not how it begins."""
     url = stored(tmp_path / "log", leaves_of(300))
@@ -85,6 +87,7 @@ def test_a_log_that_was_rewritten_is_found_out_by_its_anchors(tmp_path: Path, au
     assert "TLOG-5" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_promise_of_a_calendar_becomes_a_proof(tmp_path: Path, calendar: Calendar) -> None:
     """Pending first; upgraded when a block is there, and shown by the block's header, which anybody has."""
     url = stored(tmp_path / "log", leaves_of(300))
@@ -156,6 +159,7 @@ def test_a_proof_is_of_its_note(calendar: Calendar) -> None:
         assert times <= {None, shown[0].when}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -172,6 +176,7 @@ def test_what_is_missing_is_named(tmp_path: Path, arguments: tuple[str, ...], sa
     assert not list((tmp_path / "log").glob("anchor/*/anchor.*"))
 
 
+@pytest.mark.slow
 def test_a_plan_names_the_best_and_what_nothing_beats() -> None:
     """And beside it what the earlier scores would have taken; 1 if nothing is within the limits."""
     plan = ("audit", "plan", "--leaves", "50000", "--max-delay", "900", "--min-durability", "5")

@@ -14,6 +14,7 @@ from flk.model.transparency.notes import Signature, Verifier, read_note, signed,
 KEY = str(LOG.verifier)
 
 
+@pytest.mark.slow
 def test_a_log_is_verified_and_a_leaf_of_it_proven(tmp_path: Path) -> None:
     """In words, and as JSON."""
     url = stored(tmp_path, leaves_of(300))
@@ -25,6 +26,7 @@ def test_a_log_is_verified_and_a_leaf_of_it_proven(tmp_path: Path) -> None:
     assert "leaf 257 of 300" in flk("audit", "prove", url, "257", "--key", KEY).stdout
 
 
+@pytest.mark.slow
 def test_a_monitor_takes_growth_and_refuses_a_fork(tmp_path: Path) -> None:
     """The file stays as it was, so that both signed checkpoints can be shown."""
     url, state = stored(tmp_path / "log", leaves_of(100)), tmp_path / "state"
@@ -41,6 +43,7 @@ def test_a_monitor_takes_growth_and_refuses_a_fork(tmp_path: Path) -> None:
         assert state.read_bytes() == kept
 
 
+@pytest.mark.slow
 def test_a_monitor_refuses_what_its_witness_has_not_cosigned(tmp_path: Path) -> None:
     """Growth that only this monitor is shown, and a cosignature that is not the witness's; what is cosigned is kept (TLOG-13)."""
     log, state = tmp_path / "log", tmp_path / "state"
@@ -69,6 +72,7 @@ def cosigned(log: Path, cosign: Callable[[str, int], Signature]) -> None:
     (log / "checkpoint").write_bytes(signed(note.text, [*note.signatures, cosign(note.text, 1_700_000_000)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "spoil", "code", "said"),
     [
@@ -91,6 +95,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, key: str, spoil: str, code: int,
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
 
 
+@pytest.mark.slow
 def test_an_empty_place_and_a_leaf_that_is_not_there_are_told(tmp_path: Path) -> None:
     """With the fix."""
     (tmp_path / "empty").mkdir()
@@ -99,6 +104,7 @@ def test_an_empty_place_and_a_leaf_that_is_not_there_are_told(tmp_path: Path) ->
     assert (done.returncode, "there is no leaf 3" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_witness_cosigns_what_a_node_signs(tmp_path: Path) -> None:
     """It keeps what it cosigned, cosigns growth, and no fork: then the file is as it was (TLOG-9)."""
     made = flk("audit", "key", "witness.example/w", str(tmp_path / "witness.key"))

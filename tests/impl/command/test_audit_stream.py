@@ -33,6 +33,7 @@ def command(home: Path, url: str, kind: Kind, endpoint: str) -> list[str]:
     return ["audit", "stream", url, *(str(part) for option in options.items() for part in option)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", Kind)
 def test_every_leaf_is_told_and_then_only_new_ones(tmp_path: Path, kind: Kind) -> None:
     """With answers that never come, and one event that the receiver never takes; and again when the log has grown."""
@@ -53,6 +54,7 @@ def test_every_leaf_is_told_and_then_only_new_ones(tmp_path: Path, kind: Kind) -
         assert [sequence for _, sequence in collector.kept] == list(range(130, 140))
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_killed_skips_nothing(tmp_path: Path) -> None:
     """Three kills -9 while a slow receiver takes leaves: at the end it has all of them, some twice."""
     url = stored(tmp_path / "log", audit_leaves(600))
@@ -72,6 +74,7 @@ def test_a_stream_that_is_killed_skips_nothing(tmp_path: Path) -> None:
         assert first == list(range(600))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "code", "said"),
     [
@@ -93,6 +96,7 @@ def test_what_is_wrong_is_named_and_nothing_is_sent(tmp_path: Path, spoil: objec
         assert not collector.kept
 
 
+@pytest.mark.slow
 def test_an_endpoint_is_a_url(tmp_path: Path) -> None:
     """Otherwise it says what one looks like."""
     done = flk(*command(tmp_path / "home", stored(tmp_path / "log", audit_leaves(9)), Kind.OTLP, "siem.example"))

@@ -49,6 +49,7 @@ def test_proofs_for_programs() -> None:
     assert {trial["verdict"] for trial in proof["mutants"]} == {"refuted"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "fix"),
     [
@@ -68,6 +69,7 @@ def test_unusable_input_is_one_message_with_the_fix_and_exit_code_2(arguments: t
     assert done.stderr.startswith("flk: ")
 
 
+@pytest.mark.slow
 def test_every_bound_of_a_server_is_listed_with_its_meaning() -> None:
     """`flk limits` names each as `--limit` takes it, for people and for programs."""
     listed = msgspec.json.decode(flk("limits", "--json").stdout, type=list[dict[str, object]])

@@ -126,6 +126,7 @@ def as_options(configuration: Mapping[str, object]) -> list[str]:
     return given
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(configuration=configurations())
 def test_a_file_says_what_options_say(keys: Path, configuration: dict[str, object]) -> None:
@@ -148,6 +149,7 @@ REALS = st.floats(allow_nan=False).filter(
 )  # 5.0 is an integer to JSON Schema, and none to TOML
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.sampled_from(sorted(SETTINGS)),
@@ -347,6 +349,7 @@ def test_the_printed_file_is_valid_and_so_is_each_of_its_lines(tmp_path: Path) -
     jsonschema.validate(tomllib.loads("\n".join(lines)), json_schema())
 
 
+@pytest.mark.slow
 def test_a_node_starts_from_a_file_alone(tmp_path: Path) -> None:
     """And nothing starts with a mistake in it: no directory is made."""
     read_keys(key_file(tmp_path, "secret"))

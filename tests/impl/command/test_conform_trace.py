@@ -34,6 +34,7 @@ def traced(folder: Path, source: Path, trace: str) -> tuple[CaseResult, Report]:
     return report.results[-1], report
 
 
+@pytest.mark.slow
 def test_a_trace_that_the_protocol_allows_passes(tmp_path: Path) -> None:
     """A note says how much was followed."""
     result, report = traced(tmp_path, SOURCE.absolute(), "trace.jsonl")
@@ -41,6 +42,7 @@ def test_a_trace_that_the_protocol_allows_passes(tmp_path: Path) -> None:
     assert any("ingest" in note and "events" in note for note in report.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trace", "before", "after", "status", "says"),
     [

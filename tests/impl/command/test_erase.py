@@ -56,6 +56,7 @@ def grow(node: Operated, url: str, epoch: int) -> None:
     until(lambda: size_in(url) > before)
 
 
+@pytest.mark.slow
 def test_a_tenant_is_erased_and_the_log_verifies(tmp_path: Path) -> None:
     """While the node writes: two runs, and no object speaks of it. Then the node loses its index, and goes on with the same log."""
     url = f"file://{tmp_path}/objects/audit/eu"
@@ -93,6 +94,7 @@ def test_a_tenant_is_erased_and_the_log_verifies(tmp_path: Path) -> None:
     assert json.loads(flk(*erase, "--json").stdout)["done"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 201])
 def test_a_reason_is_one_line(tmp_path: Path, reason: str) -> None:
     """Everybody reads it, for ever."""

@@ -6,6 +6,7 @@ import pytest
 from tests.support.impl.command import flk
 
 
+@pytest.mark.slow
 def test_mutants_of_a_module_of_the_lab_are_listed() -> None:
     """Each with where it is, the rule, and what it writes instead."""
     ran = flk("mutate", "--programs", "flk.model.programs.rotate", "--list", "--json")
@@ -15,6 +16,7 @@ def test_mutants_of_a_module_of_the_lab_are_listed() -> None:
     }
 
 
+@pytest.mark.slow
 def test_mutants_of_programs_of_ones_own_are_listed() -> None:
     """Those of the example project, named as for a hunt."""
     ran = flk("mutate", "--programs", "sim/example/my_service/programs.py:PROGRAMS", "--list")
@@ -22,6 +24,7 @@ def test_mutants_of_programs_of_ones_own_are_listed() -> None:
     assert ran.stdout.rstrip().endswith("8 mutants")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "says"),
     [

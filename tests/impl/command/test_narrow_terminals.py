@@ -97,6 +97,7 @@ def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str
             yield from commands(inner, (*words, name))
 
 
+@pytest.mark.slow
 def test_help_is_whole() -> None:
     """Every option of every command is named in full, and nothing that is said of one is cut off."""
     for module in MODULES:

@@ -51,6 +51,7 @@ def reloaded(node: Operated, directory: Path, keys: Path) -> None:
     assert node.ask("/admin/reload", method="POST").status == 200
 
 
+@pytest.mark.slow
 def test_a_policy_goes_from_a_file_into_force_at_a_node_that_serves(tmp_path: Path) -> None:
     """Checked, signed, planned, registered, staged, promoted and rolled back, without a restart; after one all is as it was."""
     with operated(tmp_path) as node:

@@ -182,6 +182,7 @@ def test_a_segment_that_is_missing_or_cut_is_found(data: Path) -> None:
     assert "eu.000001/000000000002" in wheres(looked(data))
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_found_and_its_exit_code_is_the_verdict(data: Path, tmp_path: Path) -> None:
     """0 sound, 1 not, 2 not to be read; JSON has every field (SNAP-8)."""
     assert flk("data", "check", str(data), "--keys", str(keys_of(tmp_path))).returncode == 0
@@ -215,6 +216,7 @@ def test_a_backup_is_restored_as_it_was(data: Path, tmp_path: Path) -> None:
     assert same(tmp_path / "new", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_backup_while_the_node_takes_records_has_all_that_were_acknowledged_before(tmp_path: Path) -> None:
     """The node goes on meanwhile, and is asked no question; what was restored is sound, serves, and answers the same (SNAP-7)."""
     with region("eu", tmp_path, None) as (server, client), closing(Client(server)) as other:
@@ -242,6 +244,7 @@ def test_a_backup_while_the_node_takes_records_has_all_that_were_acknowledged_be
         assert [stored(answer) for answer in all_to(client, RECORDS)] == first
 
 
+@pytest.mark.slow
 def test_every_file_of_a_backup_that_is_cut_or_has_a_flipped_bit_is_refused_by_name(data: Path, tmp_path: Path) -> None:
     """At sixty places of each; nothing is written by who would restore it (SNAP-7)."""
     out = tmp_path / "out"
@@ -322,6 +325,7 @@ def test_a_store_that_is_damaged_is_not_backed_up(data: Path, tmp_path: Path) ->
         back_up(data, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_commands_back_up_and_restore(data: Path, tmp_path: Path) -> None:
     """With exit code 0, or 2 and the fix; JSON lists every file."""
     made = flk("backup", str(data), str(tmp_path / "out"), "--json")

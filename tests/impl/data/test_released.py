@@ -31,6 +31,7 @@ def test_there_is_one_of_each_release() -> None:
     assert FILES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name.removesuffix(".tar.xz"))
 def test_what_a_version_wrote_is_checked_recovered_and_served(file: Path, tmp_path: Path) -> None:
     """Its data directory as it stands, its backup, and its snapshot, from which a node on a new disk starts (SNAP-1, SNAP-7)."""

@@ -51,6 +51,7 @@ def test_compose_says_what_is_missing() -> None:
     assert "run ./prepare first" in done.stderr
 
 
+@pytest.mark.slow
 def test_every_part_is_watched_kept_and_without_privileges(services: dict[str, Any]) -> None:
     """Each has a health check, starts again, writes its log within bounds, drops what root may, and listens on loopback only."""
     for name, one in services.items():

@@ -52,6 +52,7 @@ def test_it_starts_a_node_and_keeps_it() -> None:
     )  # without /proc/stat nobody knows when the process was started
 
 
+@pytest.mark.slow
 def test_the_settings_beside_it_can_be_meant(tmp_path: Path) -> None:
     """`flk serve --check` takes them; with a setting that there is none of, it names the line."""
     keys, settings = tmp_path / "keys.toml", tmp_path / "flk.toml"

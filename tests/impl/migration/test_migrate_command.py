@@ -139,6 +139,7 @@ def test_nodes_serve_while_the_migrator_is_killed_again_and_again(ring: Ringed, 
             assert {placed.owner(ring_text(key)) for key, _ in entries} == {name}
 
 
+@pytest.mark.slow
 def test_the_commands_ask_nothing_and_say_what_to_do(ring: Ringed) -> None:
     """Dangerous ones need --yes, a dry run changes nothing, and each error has its mend and exit code 2."""
     for words, code, said in (

@@ -137,6 +137,7 @@ def once(region: Region, command: Callable[[Shards], object]) -> None:
         command(shards)
 
 
+@pytest.mark.slow
 def test_a_migrator_killed_at_every_effect_goes_on_and_every_answer_stands(
     region: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=few(25),
     deadline=None,
@@ -249,6 +250,7 @@ def test_old_marks_go_and_their_tasks_do_not_come_back(place: QueuePlace, monkey
         assert until(queue.take).task == task(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_server_that_is_away_is_a_refusal_until_it_is_back(kind: str, tmp_path: Path) -> None:
     """Every step says so; then what was acknowledged is there."""

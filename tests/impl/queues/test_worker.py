@@ -89,6 +89,7 @@ def test_what_is_away_makes_no_dead_letter(tmp_path: Path, monkeypatch: pytest.M
         assert len(written(tmp_path / "log")) == 10
 
 
+@pytest.mark.slow
 def test_dead_letters_are_listed_shown_put_back_and_given_up(tmp_path: Path) -> None:
     """As people do it: with the task, its attempts, the last error and the time; put back, it is attempted anew (AUD-5)."""
     fails = [task(number).id for number in range(3)]
@@ -135,6 +136,7 @@ def test_what_cannot_be_done_with_letters_is_told(tmp_path: Path, arguments: tup
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_does_all_that_follows_a_leaf(tmp_path: Path) -> None:
     """Enrich, attest, and anchor by a real authority, once each; then only what is new."""
     where = stored(tmp_path / "log", audit_leaves(6))
@@ -165,6 +167,7 @@ def test_the_command_does_all_that_follows_a_leaf(tmp_path: Path) -> None:
     assert (broken.returncode, "AUD-9" in broken.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_an_authority_that_is_away_holds_up_nothing_else(tmp_path: Path) -> None:
     """The rest is done; the command says what waits, and that is not a dead letter."""
     where = stored(tmp_path / "log", audit_leaves(3))
@@ -230,6 +233,7 @@ def test_a_worker_that_does_less_than_its_queue_asks_is_refused(tmp_path: Path) 
             less.fill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -63,6 +63,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
         yield made
 
 
+@pytest.mark.slow
 def test_a_tenant_is_told_its_own_outcomes_as_its_duplicates_are(node: Operated) -> None:
     """Byte for byte, status by status; of another tenant's, and of what was never stored, one and the same 404 (API-2, API-3)."""
     for sent in STORY[2:]:
@@ -278,6 +279,7 @@ def reply_of(node: Operated, epoch: int) -> Reply:
     return node.public.submit(submission(pcs(epoch=epoch)))
 
 
+@pytest.mark.slow
 def test_after_a_kill_nothing_is_told_that_is_not_so(tmp_path: Path) -> None:
     """What was acknowledged is in the log when the node is killed, and perhaps not in the store: each question gets the outcome, or
     503 until it can be told (API-4).

@@ -66,6 +66,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert scraper.fired() == {"FLKWALFailing"}
 
 
+@pytest.mark.slow
 def test_a_failed_log_is_told_before_the_node_ends(tmp_path: Path) -> None:
     """A node whose log cannot be synchronised acknowledges nothing more and is not ready, and is there to be asked: FLKWALFailing
     fires, and nothing else. When it is told to stop it ends with 1, and the next start has what was acknowledged (OBS-8, WAL-7).
@@ -93,6 +94,7 @@ def test_a_failed_log_is_told_before_the_node_ends(tmp_path: Path) -> None:
         assert client.submit(HONEST).body == before.body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("repeated", "fires"), [(0.0, True), (0.04, True), (0.06, False), (0.2, False)])
 def test_the_duplicates_of_a_tenant_are_judged_by_what_is_expected_of_it(
     repeated: float, tmp_path: Path, *, fires: bool

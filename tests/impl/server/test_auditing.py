@@ -62,6 +62,7 @@ def proof(node: Operated, pcs_id: str, who: str = "default") -> Reply:
     return node.public.request("GET", f"/v1/audit/proof/{pcs_id}", None, node.bearer(who))
 
 
+@pytest.mark.slow
 def test_every_record_that_was_answered_is_one_leaf(tmp_path: Path) -> None:
     """Over two starts, the second without what the node knew of the log; and in the end all is as the checkpoint says."""
     with operated(tmp_path, audit_options(tmp_path)) as first:
@@ -84,6 +85,7 @@ def test_every_record_that_was_answered_is_one_leaf(tmp_path: Path) -> None:
     assert b"testsecret".hex().encode() not in b"".join(leaves)
 
 
+@pytest.mark.slow
 def test_a_tenant_is_shown_the_proof_of_its_own_records(node: Operated) -> None:
     """It checks without the node: leaf, place and hashes come to the root that the log has signed."""
     check_reply("/v1/audit/proof/{pcs_id}", proof(node, ID))

@@ -107,6 +107,7 @@ def lines_of(answer: Answer) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.body.splitlines()]
 
 
+@pytest.mark.slow
 @settings(max_examples=few(24), deadline=None)
 @given(st.lists(LINES, min_size=1, max_size=12), st.sampled_from([b"default", b"other"]))
 @example([HONEST.body, HONEST.body, EQUIVOCATING.body, b"", OVERSIZED, FORGED.body, ESCALATED.body], b"default")
@@ -273,6 +274,7 @@ def posted(client: Client, lines: Sequence[bytes]) -> tuple[int, list[dict[str, 
     return reply.status, [json.loads(line) for line in reply.body.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_cut_off_leaves_nothing_in_the_log(tmp_path: Path) -> None:
     """In a line or between two, by its length or in chunks; and the node goes on (BAT-3)."""
     lines = b"\n".join(RECORDS)
@@ -294,6 +296,7 @@ def test_a_batch_that_is_cut_off_leaves_nothing_in_the_log(tmp_path: Path) -> No
         assert sample(client, "flk_ingest_total") == sample(client, "flk_submit_seconds_count") == len(RECORDS)
 
 
+@pytest.mark.slow
 def test_a_batch_is_sent_again_after_the_node_died_in_the_middle(tmp_path: Path) -> None:
     """Killed while it has the batch: what the second answer says of each record is what any later answer says (BAT-3)."""
     many = [submission(pcs(epoch=epoch)).body for epoch in range(1000, 1400)]

@@ -122,6 +122,7 @@ def doubts(client: Client, why: str) -> None:
     assert sample(client, "flk_clock_trusted") == sample(client, "flk_ready") == sample(client, "flk_ingest_total") == 0
 
 
+@pytest.mark.slow
 def test_an_operator_says_that_wall_time_is_right(tmp_path: Path) -> None:
     """The process before knew another time, until wall time was set right by an hour. One start with the option, and it is well."""
     data, keys = tmp_path / "data", keys_of(tmp_path)

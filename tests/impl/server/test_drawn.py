@@ -53,6 +53,7 @@ def in_force(directory: Path, version: str, mode: VrfMode, key_file: Path, *at: 
     flk("policy", "promote", version, *at)
 
 
+@pytest.mark.slow
 def test_proofs_are_counted_in_shadow_and_asked_for_when_enforced(tmp_path: Path) -> None:
     """An agent with a VRF key is taken in every mode. One without is taken, taken and counted, and refused, one after the other."""
     assert app is not None

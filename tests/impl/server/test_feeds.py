@@ -18,6 +18,7 @@ BETA = [submission(pcs(epoch=epoch), tenant="other") for epoch in range(6)]
 RIVALS = [submission(pcs(epoch=epoch, r=0.6, budget=0.37)) for epoch in range(6)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["directory", "s3"])
 def test_a_region_follows_one_tenant_and_gets_nothing_of_others(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -47,6 +48,7 @@ def test_a_region_follows_one_tenant_and_gets_nothing_of_others(
         assert not sample(us, 'flk_segments_replayed_total{source="eu"}')
 
 
+@pytest.mark.slow
 def test_a_damaged_feed_stops_its_tenant_alone_and_says_so(tmp_path: Path) -> None:
     """Us follows two tenants; an object of one rots before us reads it. Its stage fails and is counted, the other goes on; when the
     object is what it was again, so does this one (FEED-2).

@@ -72,6 +72,7 @@ def test_a_node_survives_every_attempt_and_answers_meanwhile() -> None:
         assert rows[name].logged < 1.2 * CONSTANTS.garbage.peer_burst_bytes
 
 
+@pytest.mark.slow
 def test_a_client_that_offers_another_protocol_is_served(tmp_path: Path) -> None:
     """As Java's and curl's default clients do; then the tenant of a trailer, two hosts, HTTP/2.0, a coding, half a connection."""
     body, upgrade = (
@@ -94,6 +95,7 @@ def test_a_client_that_offers_another_protocol_is_served(tmp_path: Path) -> None
         assert said_to(server, plain * 3, half_closed=True).count(b"HTTP/1.1 200 ") == 3
 
 
+@pytest.mark.slow
 def test_a_flood_of_garbage_fills_the_log_at_a_bounded_rate(tmp_path: Path) -> None:
     """Beyond the burst 429 with `Retry-After`, whatever tenant it names; records that prove authentic before do not count."""
     with started(tmp_path, "peer_burst_bytes=50000", "peer_bytes_per_second=100") as (_, client):
@@ -111,6 +113,7 @@ def test_a_flood_of_garbage_fills_the_log_at_a_bounded_rate(tmp_path: Path) -> N
         assert sample(client, 'flk_refusals_total{requirement="HTTP-9",status="429"}') == len(refused)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_nearly_full_takes_nothing(tmp_path: Path) -> None:
     """503 with `Retry-After`, and not a byte logged; the node says that it is not ready."""
     with started(tmp_path, f"min_free_bytes={10**18}", f"scarce_free_bytes={10**18}") as (_, client):
@@ -121,6 +124,7 @@ def test_a_disk_that_is_nearly_full_takes_nothing(tmp_path: Path) -> None:
         assert (client.request("GET", "/ready").status, sample(client, "flk_ready")) == (503, 0)
 
 
+@pytest.mark.slow
 def test_bounds_can_be_set_and_are_kept(tmp_path: Path) -> None:
     """Each named as `flk limits` lists it."""
     with started(tmp_path, "max_head_bytes=300", "request_seconds=1", "max_peer_connections=2") as (server, client):

@@ -42,6 +42,7 @@ def a_file(directory: Path) -> Path:
     return directory / "file" / "data"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "prepare", "said"),
     [
@@ -64,6 +65,7 @@ def test_a_directory_that_cannot_be_used_ends_with_2_and_the_fix(
     assert said in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asks", [True, False])
 def test_a_directory_that_vanishes_ends_the_node(tmp_path: Path, *, asks: bool) -> None:
     """Nothing is acknowledged that nobody would find; with no request at all it ends by itself: exit code 2, and the fix."""
@@ -80,6 +82,7 @@ def test_a_directory_that_vanishes_ends_the_node(tmp_path: Path, *, asks: bool) 
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_keys_are_private_and_taken_without_a_restart(tmp_path: Path) -> None:
     """`flk keys new --file` makes a file of mode 600, and adds to it; SIGHUP makes the node accept the new key, and a file with a
     mistake changes nothing.

@@ -132,6 +132,7 @@ def test_an_answer_that_is_an_error_is_an_answer(breaker_rig: tuple[CircuitBreak
     assert (place.asked, breaker.open) == (10, False)
 
 
+@pytest.mark.slow
 def test_told_to_stop_a_node_asks_a_store_that_it_left_alone(tmp_path: Path) -> None:
     """A breaker that would stay open for an hour does not keep the last records from being shipped (CRR-11, CRR-12)."""
     objects = Directory(tmp_path / "objects")

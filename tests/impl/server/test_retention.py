@@ -73,6 +73,7 @@ def answers(client: Client, known: Sequence[tuple[str, str, str]]) -> None:
     assert [stored(answer) for answer in all_to(client, RECORDS[: len(known)])] == list(known)
 
 
+@pytest.mark.slow
 def test_files_stay_bounded_and_every_reader_comes_to_the_same(tmp_path: Path, objects: Directory) -> None:
     """A node under traffic removes what its snapshots cover: files and objects stay few. Killed and started again it reads some
     frames only; a peer away for long, a new one, and a new disk answer what the node had acknowledged, and so does a restored
@@ -158,6 +159,7 @@ def objects(tmp_path: Path) -> Directory:
     return Directory(tmp_path / "objects")
 
 
+@pytest.mark.slow
 def test_without_the_option_nothing_is_removed(tmp_path: Path, objects: Directory) -> None:
     """Snapshots alone remove nothing, not even themselves (RET-1)."""
     with region("eu", tmp_path, objects.url, options=REMOVING[:2]) as (_, eu):

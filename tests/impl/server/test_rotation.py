@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import pytest
 from tests.support.impl.client import Client
 
 from flk.impl.bench.load import Load, drive, encode_request
@@ -53,6 +54,7 @@ def under_load(server: ServerProcess, sent: Sequence[Submission], work: Callable
     return load
 
 
+@pytest.mark.slow
 def test_keys_rotate_under_load_without_one_honest_record_refused(tmp_path: Path) -> None:
     """The new key comes into the file while agents sign with the old one; then both sign; then the old one has its end, in an
     hour, and at last now, while agents sign with the new one alone. In each phase the file is read again, many times.

@@ -140,6 +140,7 @@ def test_what_was_shipped_is_enough(place: Place, tmp_path: Path) -> None:
     assert two.store.fetch([key]) == (before,)
 
 
+@pytest.mark.slow
 def test_recovery_and_replay_go_on_beside_a_rotten_row(place: Place, tmp_path: Path) -> None:
     """Claims of other logs that meet it are set aside: the node catches up, and the earliest prevails once the row is back."""
     objects = open_objects(Directory(tmp_path / "objects").url)
@@ -160,6 +161,7 @@ def test_recovery_and_replay_go_on_beside_a_rotten_row(place: Place, tmp_path: P
     assert one.store.superseded() == [(key, entry, early)]
 
 
+@pytest.mark.slow
 def test_a_node_that_is_killed_while_it_puts_a_row_back_is_followed_by_another(place: Place, tmp_path: Path) -> None:
     """Stopped before any effect on rows, or between joining in what was set aside and striking it: a pass of another node ends
     with the row, then what was set aside, and nothing noted.
@@ -222,6 +224,7 @@ def _stopping(node: RealNode, at: int) -> Callable[[Effect[object]], Any]:
     return perform
 
 
+@pytest.mark.slow
 def test_servers_put_a_row_back_by_themselves(tmp_path: Path) -> None:
     """Two processes on one PostgreSQL: the one that did not log the record is asked for it while its row is rotten, refuses it and
     takes others; the other one puts the row back, and both answer as before. Both count and tell it.

@@ -187,6 +187,7 @@ def test_the_trace_tells_every_effect_in_order_and_no_payload(tmp_path: Path) ->
     assert "merkle_root" not in text
 
 
+@pytest.mark.slow
 def test_ingest_on_real_parts_stopped_at_any_effect_keeps_what_it_acknowledged(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -218,6 +219,7 @@ def test_ingest_on_real_parts_stopped_at_any_effect_keeps_what_it_acknowledged(
     assert crash_at > 2 * len(STORY)
 
 
+@pytest.mark.slow
 def test_recovery_on_real_parts_stopped_at_any_effect_is_finished_by_the_next(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -276,6 +278,7 @@ def exchange(pair: Pair, perform: Callable[[Rig], Callable[[Effect[Any]], Any]])
     run(replay("eu", EXAMINE), perform(pair["us"]))
 
 
+@pytest.mark.slow
 def test_shipping_and_replay_on_real_parts_stopped_at_any_effect_converge(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

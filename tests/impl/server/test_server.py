@@ -45,6 +45,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield client
 
 
+@pytest.mark.slow
 def test_the_server_answers_a_story_as_the_model_does(tmp_path: Path) -> None:
     """Status by status and body by body, but for the moment."""
     world = World("eu")
@@ -55,6 +56,7 @@ def test_the_server_answers_a_story_as_the_model_does(tmp_path: Path) -> None:
             assert got.json() | {"timestamp": ""} == json.loads(expected.body) | {"timestamp": ""}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
@@ -85,6 +87,7 @@ def test_a_body_may_have_the_greatest_size_and_no_more(client: Client) -> None:
         assert (reply.status, reply.json()["requirement"]) == (413, "ORD-5")
 
 
+@pytest.mark.slow
 def test_a_body_over_the_limit_is_refused_when_it_is_announced(tmp_path: Path) -> None:
     """The answer comes before a byte of the body is sent (ORD-5)."""
     with started(tmp_path) as (server, _):
@@ -118,6 +121,7 @@ def test_the_metrics_are_those_of_the_table(client: Client) -> None:
     assert all(sample(client, metric.name) > 0 for metric in TABLE.process)
 
 
+@pytest.mark.slow
 def test_the_metrics_count_what_happens(tmp_path: Path) -> None:
     """Each submission of the story once, under what became of it."""
     with started(tmp_path) as (_, client):
@@ -135,6 +139,7 @@ def test_the_metrics_count_what_happens(tmp_path: Path) -> None:
         assert sample(client, "flk_ready") == 1
 
 
+@pytest.mark.slow
 def test_a_stopped_server_has_answered_sealed_and_written(tmp_path: Path) -> None:
     """SIGTERM in the middle of a conversation: exit code 0, the log sealed, and the next start has nothing to replay."""
     with started(tmp_path) as (server, client):
@@ -149,6 +154,7 @@ def test_a_stopped_server_has_answered_sealed_and_written(tmp_path: Path) -> Non
         assert [(reply.status, reply.body) for reply in repeated] == [(reply.status, reply.body) for reply in before]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("way", "said"), [("c", "compiled C"), ("python", "Python (FLK_EXAMINE is python)")])
 def test_a_server_says_by_which_way_it_examines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, said: str
@@ -160,6 +166,7 @@ def test_a_server_says_by_which_way_it_examines(
         assert [client.submit(sent).status for sent in (HONEST, FORGED, MALFORMED)] == [200, 401, 400]
 
 
+@pytest.mark.slow
 def test_a_damaged_log_is_reported_with_its_offset_and_the_rest_is_kept(tmp_path: Path) -> None:
     """One byte of one frame changed, and a torn tail: the server says where and what, and serves every other record (WAL-4)."""
     sent = [submission(pcs(epoch=epoch)) for epoch in range(5)]
@@ -184,6 +191,7 @@ def test_a_damaged_log_is_reported_with_its_offset_and_the_rest_is_kept(tmp_path
         assert [one == other for one, other in zip(before, again, strict=True)] == [True, True, False, True, True]
 
 
+@pytest.mark.slow
 def test_of_a_flip_in_the_last_frame_no_more_is_said_than_is_known(tmp_path: Path) -> None:
     """It looks like a write that was cut short, and was acknowledged: it counts as damage, and nobody says that nothing is lost."""
     with started(tmp_path) as (server, client):
@@ -200,6 +208,7 @@ def test_of_a_flip_in_the_last_frame_no_more_is_said_than_is_known(tmp_path: Pat
         assert "flk_wal_damage_total 1.0" in client.request("GET", "/metrics").body.decode()
 
 
+@pytest.mark.slow
 def test_a_node_with_a_gap_is_not_ready_and_says_why_until_its_loss_is_accepted(tmp_path: Path) -> None:
     """The last segment is gone, and the store with it: nothing is served, the metric and the reason say so; then the operator names
     it, and the node goes on (WAL-9).
@@ -230,6 +239,7 @@ def test_a_node_with_a_gap_is_not_ready_and_says_why_until_its_loss_is_accepted(
         assert client.submit(HONEST).status == 200
 
 
+@pytest.mark.slow
 def test_a_lost_store_is_rebuilt_from_the_log(tmp_path: Path) -> None:
     """Answers, timestamps included, are what they were."""
     with started(tmp_path) as (_, client):
@@ -265,6 +275,7 @@ def flk(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_used_ends_with_2_and_one_message(tmp_path: Path) -> None:
     """A taken port, another's directory, a key file with a mistake, a store that is none: each with what to do."""
     keys, data = keys_of(tmp_path), tmp_path / "data"
@@ -290,6 +301,7 @@ def test_what_cannot_be_used_ends_with_2_and_one_message(tmp_path: Path) -> None
             assert said in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_failed_log_ends_the_server_and_acknowledges_nothing_more(tmp_path: Path) -> None:
     """The submission that met the failure gets 503, the process ends by itself, with 1, and the next one serves what was
     acknowledged (OBS-8).
@@ -308,6 +320,7 @@ def test_a_failed_log_ends_the_server_and_acknowledges_nothing_more(tmp_path: Pa
         assert client.submit(HONEST).body == before.body
 
 
+@pytest.mark.slow
 def test_older_signatures_count_only_when_asked_for(tmp_path: Path) -> None:
     """`--accept-shortest` admits the older canonical form (C14N-6)."""
     record = pcs(epoch=7)
@@ -317,6 +330,7 @@ def test_older_signatures_count_only_when_asked_for(tmp_path: Path) -> None:
             assert client.submit(older).status == status
 
 
+@pytest.mark.slow
 def test_a_node_can_require_that_all_which_is_judged_is_signed(tmp_path: Path) -> None:
     """Both profiles count unless `--require-judged` is given; a copy with another count never does (C14N-9)."""
     record = pcs(epoch=7)
@@ -334,6 +348,7 @@ def test_a_node_can_require_that_all_which_is_judged_is_signed(tmp_path: Path) -
             ]
 
 
+@pytest.mark.slow
 def test_the_command_makes_keys_that_it_accepts(tmp_path: Path) -> None:
     """`flk keys new`, then `flk keys check`, which warns of a file that others may read."""
     made = "".join(flk("keys", "new", "--id", name, "--algorithm", name).stdout for name in ("hmac-sha256", "ed25519"))

@@ -78,6 +78,7 @@ def killed(server: ServerProcess) -> None:
     server.process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.sampled(every=2)
 def test_logs_stay_bounded_and_a_lost_one_reaches_every_region(tmp_path: Path, url: str) -> None:
     """Two nodes under traffic, each removing its log; one is killed and started again; then one is killed with records on its disk
@@ -120,6 +121,7 @@ def test_logs_stay_bounded_and_a_lost_one_reaches_every_region(tmp_path: Path, u
         eventually(partial(answers, ap, told))
 
 
+@pytest.mark.slow
 def test_what_is_no_log_of_the_store_is_not_declared_lost(tmp_path: Path) -> None:
     """Neither a name that no log has, nor a log of a store that no node used; and never without being told to."""
     url, objects = store_servers.redis().url("unused"), Directory(tmp_path / "objects")

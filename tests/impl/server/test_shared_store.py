@@ -125,6 +125,7 @@ def test_a_node_logs_nothing_while_it_cannot_know_the_regions_clock(tmp_path: Pa
         assert not alone.why_not_ready()
 
 
+@pytest.mark.slow
 def test_everything_acknowledged_is_answered_identically_after_both_nodes_were_killed(tmp_path: Path, url: str) -> None:
     """Two servers under load, of records of their own, of the same and of rivals, are killed with -9 and started again: each answer
     that stood alone is given again by either, and both agree on the rest (DUP-2, DUP-10).
@@ -167,6 +168,7 @@ def test_everything_acknowledged_is_answered_identically_after_both_nodes_were_k
             assert sorted(other.status == HTTPStatus.CONFLICT for other in answers) == [False, False, True, True]
 
 
+@pytest.mark.slow
 def test_a_peer_replays_each_log_of_the_region(tmp_path: Path) -> None:
     """Two nodes of eu ship a log each; us has the records of both, and a reclaim of the other's log changes nothing (CRR-6)."""
     objects, url = Directory(tmp_path / "objects"), store_servers.redis().url("peer")
@@ -295,6 +297,7 @@ def test_a_postgresql_that_may_forget_is_refused() -> None:
         open_region(url, "eu")
 
 
+@pytest.mark.slow
 def test_no_line_of_a_server_tells_the_password(tmp_path: Path) -> None:
     """A start with a store that is not there ends with exit code 2 and a message without credentials."""
     command = [sys.executable, "-m", "flk.impl.command", "serve", "--data", str(tmp_path / "d"), "--keys"]

@@ -35,6 +35,7 @@ from tests.support.model.world import STORY
 from flk.impl.server.process import serve_command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["directory", "s3"])
 def test_two_regions_that_took_rival_contents_come_to_store_the_earlier(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -76,6 +77,7 @@ def test_two_regions_that_took_rival_contents_come_to_store_the_earlier(
             assert sample(client, f'flk_clock_ahead_total{{source="{other}"}}') == 0
 
 
+@pytest.mark.slow
 def test_regions_that_ship_while_they_serve_come_to_store_the_same(tmp_path: Path) -> None:
     """Two clients at once, each with records, repeats and rivals in an order of its own, while passes run ten times a second: both
     regions end with the least (timestamp, region) that either acknowledged for each id.
@@ -112,6 +114,7 @@ def test_regions_that_ship_while_they_serve_come_to_store_the_same(tmp_path: Pat
                 assert stored(answers[0]) == min(acknowledged[f"{sent.tenant} {told['pcs_id']}"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["directory", "s3"])
 def test_a_region_that_lost_its_disk_answers_again_what_it_had_shipped(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -138,6 +141,7 @@ def test_a_region_that_lost_its_disk_answers_again_what_it_had_shipped(
             assert [answer.body for answer in all_to(us, (*STORY, RECORDS[5]))] == [*before, later]
 
 
+@pytest.mark.slow
 def test_a_server_killed_again_and_again_ships_every_record_once(tmp_path: Path) -> None:
     """Killed while it ships, and started again: the other region ends with every answer that was given, and no segment is refused
     for having been put before (CRR-4, CRR-9).
@@ -159,6 +163,7 @@ def test_a_server_killed_again_and_again_ships_every_record_once(tmp_path: Path)
         assert errors(us, "replay", "eu") == 0
 
 
+@pytest.mark.slow
 def test_a_corrupt_segment_stops_its_region_alone_until_it_is_mended(tmp_path: Path) -> None:
     """One byte of one object changed: nothing of that segment or after it is merged, the error is counted and logged, the other
     peer's log and all requests go on; repaired, it is replayed (CRR-5, CRR-6).
@@ -184,6 +189,7 @@ def test_a_corrupt_segment_stops_its_region_alone_until_it_is_mended(tmp_path: P
     assert first.exists()
 
 
+@pytest.mark.slow
 def test_a_missing_segment_is_waited_for(tmp_path: Path) -> None:
     """The first of two is not there: the second is not replayed, and the pass counts as failed; when it comes, both are (CRR-5)."""
     objects = Directory(tmp_path / "objects")
@@ -199,6 +205,7 @@ def test_a_missing_segment_is_waited_for(tmp_path: Path) -> None:
     assert second.exists()
 
 
+@pytest.mark.slow
 def test_a_new_disk_takes_over_what_comes_to_light_after_its_recovery(tmp_path: Path) -> None:
     """A listing left out the newest segment of the disk before, and nothing told: when it shows it, its records are answered as
     they were (CRR-5, WAL-5).
@@ -220,6 +227,7 @@ def test_a_new_disk_takes_over_what_comes_to_light_after_its_recovery(tmp_path: 
         assert eu.submit(RIVALS[1]).status == 409
 
 
+@pytest.mark.slow
 def test_two_disks_that_claim_to_be_one_log_are_found_out(tmp_path: Path) -> None:
     """The second began without the object store, which would have told it of the first: what it ships is refused, counted, and not
     overwritten; it serves on (CRR-9).

@@ -37,6 +37,7 @@ from flk.model.flow.submission import Submission
 from flk.model.log.frames import Head, data, opening, scan, seal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["directory", "s3"])
 def test_what_is_deleted_or_damaged_of_ones_own_is_put_back(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -76,6 +77,7 @@ def _resealed(content: bytes) -> Iterator[bytes]:
     yield seal(begun)
 
 
+@pytest.mark.slow
 def test_told_to_stop_a_node_ships_what_it_has(tmp_path: Path) -> None:
     """Long before the next pass is due, SIGTERM seals and ships; what cannot be shipped is said in one line, and shipped at the
     next start (CRR-11).
@@ -141,6 +143,7 @@ def test_health_is_told_from_the_first_moment(tmp_path: Path, monkeypatch: pytes
         assert process.wait(timeout=PATIENCE) == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_a_node_whose_log_is_whole_serves_while_the_object_store_is_away(tmp_path: Path) -> None:
     """Its store is lost, too: it rebuilds that from its log, is ready, answers as before, and says that replication is behind.
     What its log does not have keeps a later disk waiting (WAL-5, CRR-11).
@@ -174,6 +177,7 @@ def test_a_node_whose_log_is_whole_serves_while_the_object_store_is_away(tmp_pat
         assert [answer.body for answer in all_to(eu, RECORDS[:3])] == before
 
 
+@pytest.mark.slow
 def test_a_new_disk_waits_for_what_its_region_shipped_and_is_not_ready_before(tmp_path: Path) -> None:
     """What its region shipped from a disk before is corrupt: the server runs, says why it is not ready, admits nothing; when the
     object is repaired it catches up by itself, and answers as before (WAL-5).
@@ -192,6 +196,7 @@ def test_a_new_disk_waits_for_what_its_region_shipped_and_is_not_ready_before(tm
         assert eu.submit(RIVALS[0]).status == 409
 
 
+@pytest.mark.slow
 def test_while_the_object_store_is_away_a_node_starts_but_a_new_disk_does_not_begin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

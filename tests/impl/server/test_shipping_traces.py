@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.support.impl.object_stores import Directory
 from tests.support.impl.regions import (
     all_to,
@@ -30,6 +31,7 @@ def merged(trace: Path) -> list[Any]:
     return [claim for line in merges for claim in line["claims"]]
 
 
+@pytest.mark.slow
 def test_the_traces_of_two_servers_tell_how_a_record_came_from_one_to_the_other(tmp_path: Path) -> None:
     """Every line says node, run, program and when; runs end with what they returned; what one put before the other got it is the
     segment that holds the record's timestamp, and the claim merged there is the one stored here (OBS-2).
@@ -68,6 +70,7 @@ def test_the_traces_of_two_servers_tell_how_a_record_came_from_one_to_the_other(
     assert '"sig"' not in traces["eu"].read_text() + traces["us"].read_text()
 
 
+@pytest.mark.slow
 def test_the_trace_of_a_killed_server_has_every_answer_that_it_gave(tmp_path: Path) -> None:
     """Nothing of it waits in memory; the next life begins with a line of its own."""
     trace = tmp_path / "trace.jsonl"

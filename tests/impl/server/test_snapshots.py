@@ -43,6 +43,7 @@ def killed(server: ServerProcess) -> None:
     server.process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["store", "disk"])
 def test_a_node_starts_from_its_snapshot_and_reads_the_tail(lost: str, tmp_path: Path, objects: Directory) -> None:
     """Killed with -9 while it writes one snapshot after another, it loses its store, or all of its disk: started again it answers
@@ -71,6 +72,7 @@ def test_a_node_starts_from_its_snapshot_and_reads_the_tail(lost: str, tmp_path:
         assert [stored(answer) for answer in all_to(client, [*RECORDS, *LATE])] == first + late
 
 
+@pytest.mark.slow
 def test_a_damaged_snapshot_is_refused_by_name_counted_and_left_for_the_one_before(
     tmp_path: Path, objects: Directory
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_damaged_snapshot_is_refused_by_name_counted_and_left_for_the_one_befo
         assert [stored(answer) for answer in all_to(client, RECORDS)] == first
 
 
+@pytest.mark.slow
 def test_a_new_region_begins_with_the_snapshot_of_a_peer(tmp_path: Path, objects: Directory) -> None:
     """And answers for what the peer has, with the peer's entries (SNAP-5)."""
     with region("eu", tmp_path, objects.url, options=OFTEN) as (_, eu):

@@ -76,6 +76,7 @@ class Tab:
         return b64decode(self._call("Page.captureScreenshot").data)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(which("chromium") is None, reason="needs chromium")
 def test_a_browser_shows_the_page_and_finds_nothing_to_complain_of(tmp_path: Path) -> None:
     """No refused load, no script, no message; light and dark are different pictures (API-8)."""

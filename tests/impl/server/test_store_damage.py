@@ -70,6 +70,7 @@ def wait_until_ready(client: Client) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_row_that_rots_under_a_node_is_not_answered_from(tmp_path: Path) -> None:
     """Its submission gets 503 and the process lives; the store is rebuilt, kept, counted, and every answer is what it was."""
     data, keys = tmp_path / "data", keys_of(tmp_path)
@@ -88,6 +89,7 @@ def test_a_row_that_rots_under_a_node_is_not_answered_from(tmp_path: Path) -> No
     assert (data / "entries.sqlite.aside").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(why_not()), reason="pages have no sums here")
 def test_a_page_that_rots_under_a_node_is_found_though_nothing_reads_it(tmp_path: Path) -> None:
     """The node compares all pages as it serves; what it answers then is what it answered before, and it goes on comparing."""
@@ -110,6 +112,7 @@ def test_a_page_that_rots_under_a_node_is_found_though_nothing_reads_it(tmp_path
     assert (data / "entries.sqlite.aside").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_store_is_rebuilt_at_start_and_said_so(tmp_path: Path) -> None:
     """One line, with where the old one is; nobody but the owner can read what is in the directory."""
     data, keys = tmp_path / "data", keys_of(tmp_path)

@@ -75,6 +75,7 @@ def node(directory: Path, *options: str, **entries: str) -> Iterator[Node]:
         yield Node(path, lambda: server.process.send_signal(signal.SIGHUP), client)
 
 
+@pytest.mark.slow
 def test_forged_records_spend_nobodys_quota(tmp_path: Path) -> None:
     """However many name the tenant, all three records of its burst are taken, and the other tenant's too; then forgeries are
     still 401 and records 429, which counts for no address.
@@ -92,6 +93,7 @@ def test_forged_records_spend_nobodys_quota(tmp_path: Path) -> None:
         assert sample(started.client, "flk_tenant_over_quota_total") == 3
 
 
+@pytest.mark.slow
 def test_what_is_refused_for_the_quota_counts_for_no_address(tmp_path: Path) -> None:
     """More of it than an address may send of what nobody signed; what is not signed still counts (HTTP-9)."""
     bounds = ("--limit", "peer_burst_bytes=8192", "--limit", "peer_bytes_per_second=1")
@@ -274,6 +276,7 @@ def test_metrics_by_tenant_are_of_those_that_are_named(tmp_path: Path) -> None:
     assert not exported(metrics, "flk_tenant_label_info") | exported(metrics, "flk_tenant_quota_per_second")
 
 
+@pytest.mark.slow
 def test_a_stranger_makes_up_no_series(tmp_path: Path) -> None:
     """Whatever tenant is named; and what a tenant repeats is counted for it alone (DUP-2)."""
     with node(tmp_path, default="") as started:

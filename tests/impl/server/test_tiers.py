@@ -68,6 +68,7 @@ def proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Proxies, str]]:
             yield made, server.url
 
 
+@pytest.mark.slow
 def test_answers_are_alike_from_every_tier_and_an_outage_concerns_old_keys_only(
     proxies: tuple[Proxies, str], tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ def test_answers_are_alike_from_every_tier_and_an_outage_concerns_old_keys_only(
         eventually(partial(has_shipped, client))
 
 
+@pytest.mark.slow
 def test_an_outage_ends_without_a_restart_and_damage_is_mended_from_the_log(tmp_path: Path, cold: Directory) -> None:
     """Claims that waited are applied once the directory is back. Objects that rot are noticed when they are asked for, counted,
     never taken for missing entries, and put together again from the log, byte for byte (TIR-3, TIR-6).
@@ -137,6 +139,7 @@ def test_an_outage_ends_without_a_restart_and_damage_is_mended_from_the_log(tmp_
     assert not check(data, EXAMINE).findings
 
 
+@pytest.mark.slow
 def test_a_store_that_is_damaged_is_rebuilt_beside_the_cold_tier(tmp_path: Path, cold: Directory) -> None:
     """Store and index are both lost: the index comes back from the objects, the entries from the log, and no answer changes."""
     with region("eu", tmp_path, None, options=tiers(cold.url)) as (server, client):
@@ -169,6 +172,7 @@ def data(stopped: Path, tmp_path: Path) -> Path:
     return tmp_path / "eu"
 
 
+@pytest.mark.slow
 def test_a_node_never_forgets_that_it_has_a_cold_tier(data: Path) -> None:
     """Without --cold it does not start: it would judge old keys as new. Nor does a copy of its directory count as a backup."""
     out = data.with_name("out")

@@ -44,6 +44,7 @@ def started(directory: Path, files: TlsFiles) -> Iterator[ServerProcess]:
         yield server
 
 
+@pytest.mark.slow
 def test_a_node_within_tls_answers_a_story_as_the_model_does(tmp_path: Path) -> None:
     """Status by status and body by body; and outside of TLS it says nothing (TLS-1)."""
     world = World("eu")
@@ -61,6 +62,7 @@ def test_a_node_within_tls_answers_a_story_as_the_model_does(tmp_path: Path) -> 
         assert 29 < sample(client, "flk_tls_certificate_expires_seconds") / 86_400 <= 30
 
 
+@pytest.mark.slow
 def test_operators_are_answered_within_tls_and_clients_without_a_certificate_are_not(tmp_path: Path) -> None:
     """The operators' address is as the other: nothing outside of TLS, its certificate watched, its handshakes counted; and where
     clients show certificates a token alone opens nothing (TLS-1, TLS-2, API-6).
@@ -139,6 +141,7 @@ def shown(server: ServerProcess) -> str:
     return ssl.get_server_certificate((where.hostname or "", where.port or 0), timeout=20)
 
 
+@pytest.mark.slow
 def test_a_node_does_not_start_with_a_certificate_that_clients_would_refuse(tmp_path: Path) -> None:
     """Nor does `--check` pass: one line with file and fix, exit code 2 (TLS-4). Half of the files is told, too."""
     late = OURS.issue(tmp_path, "late", days=-1)
@@ -153,6 +156,7 @@ def test_a_node_does_not_start_with_a_certificate_that_clients_would_refuse(tmp_
         assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_node_within_tls_answers_what_it_has_begun_before_it_stops(tmp_path: Path) -> None:
     """On SIGTERM: a request that was sent is answered, then TLS is closed in order (HTTP-8)."""
     with started(tmp_path, OURS.server(tmp_path)) as server:
@@ -169,6 +173,7 @@ def test_a_node_within_tls_answers_what_it_has_begun_before_it_stops(tmp_path: P
         assert server.process.wait(timeout=30) == 0
 
 
+@pytest.mark.slow
 def test_an_agent_delivers_within_tls_and_shows_its_certificate(tmp_path: Path) -> None:
     """`flk agent` with an authority's file and its own pair; without them nothing is delivered, and all is kept (OUT-4)."""
     mine, ca = OURS.issue(tmp_path, "agent"), OURS.root(tmp_path)

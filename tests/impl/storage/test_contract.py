@@ -123,6 +123,7 @@ def exported(store: EntryStore, limit: int) -> Iterator[Claim]:
         after = piece[-1].key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", *SERVERS])
 def test_it_stores_what_the_memory_store_stores(kind: str) -> None:
     """Any claims, merges and marks of two nodes, through reopening."""
@@ -145,6 +146,7 @@ def test_it_stores_what_the_memory_store_stores(kind: str) -> None:
     holds()
 
 
+@pytest.mark.slow
 def test_of_racing_claims_the_least_prevails_and_answers_only_get_earlier(place: Place) -> None:
     """Six nodes claim the same keys at once: at the end the least entry is stored, each that gave way is recorded once, in a chain
     from the first stored to the last, and every answer is an entry of the chain that is no later than the claim's own (DUP-10).
@@ -197,6 +199,7 @@ def test_one_content_has_one_answer_for_ever(place: Place) -> None:
             assert one.fetch([Key("default", f"{number}")])[0] == claim(f"{number}", 1).entry
 
 
+@pytest.mark.slow
 def test_nothing_answered_is_lost_when_the_server_is_killed(place: Place) -> None:
     """Claims go on while the server is killed and comes back: what was answered is stored; clients connect again by themselves."""
     answered: list[tuple[Claim, Entry]] = []
@@ -260,6 +263,7 @@ def test_what_rotted_is_never_answered_from_nor_replaced(place: Place) -> None:
         assert [row.key.pcs_id for row in store.rotten()] == ["rotten"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SERVERS)
 def test_rows_that_rot_are_put_back_as_if_they_had_not(kind: str) -> None:
     """Whatever two nodes claim and merge, before and after any bits of rows rot: given what they claimed before, in any order, the
@@ -314,6 +318,7 @@ def test_rows_that_rot_are_put_back_as_if_they_had_not(kind: str) -> None:
     holds()
 
 
+@pytest.mark.slow
 def test_a_row_is_put_back_from_no_claim_but_its_own(place: Place) -> None:
     """Other claims of the key, earlier and later, of the same content and of another, do not take the place of what rotted."""
     with closing(place.open(1)) as store:

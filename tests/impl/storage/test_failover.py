@@ -76,6 +76,7 @@ def claim(pcs_id: str, timestamp: int, digest: str = "d") -> Claim:
     return Claim(Key("default", pcs_id), Entry(Timestamp(timestamp), "eu", digest, FINE))
 
 
+@pytest.mark.slow
 def test_what_a_replica_lacks_is_put_back_before_anybody_is_answered(tmp_path: Path, pair: RedisPair) -> None:
     """Two nodes acknowledge what the replica never got. It takes over: neither answers, nor logs, until both have replayed their
     logs; then all is as it was, and a rival of what was lost gets 409 (WAL-5, DUP-1).
@@ -119,6 +120,7 @@ def test_what_a_replica_lacks_is_put_back_before_anybody_is_answered(tmp_path: P
         assert took_over == [1]
 
 
+@pytest.mark.slow
 def test_a_master_that_was_taken_over_from_refuses_who_was_at_the_new_one(pair: RedisPair) -> None:
     """Both take writes. Who stays at the old one is served there, since the new one is closed without it; once it was at the new
     one, the old one is closed to it for ever.
@@ -154,6 +156,7 @@ def test_a_master_that_was_taken_over_from_refuses_who_was_at_the_new_one(pair: 
                 refused()
 
 
+@pytest.mark.slow
 def test_a_mark_counts_only_as_far_as_every_bucket_has_it(pair: RedisPair) -> None:
     """Buckets of a Cluster fail over by themselves: one that lost the mark lost entries before it, perhaps."""
     with closing(store(pair.url(""), 1)) as one:
@@ -168,6 +171,7 @@ def test_a_mark_counts_only_as_far_as_every_bucket_has_it(pair: RedisPair) -> No
         assert one.marked("applied") == ""
 
 
+@pytest.mark.slow
 def test_a_number_is_given_only_where_the_replica_knows_of_it(pair: RedisPair) -> None:
     """A replica that is away could take over and give the number to another node, or open without this one."""
     url = pair.url("")
@@ -179,6 +183,7 @@ def test_a_number_is_given_only_where_the_replica_knows_of_it(pair: RedisPair) -
     store(url, 1).close()
 
 
+@pytest.mark.slow
 def test_the_log_of_a_lost_node_is_given_up(tmp_path: Path, pair: RedisPair) -> None:
     """A region whose node is lost for good goes on when an operator says so, and waits for that node again if it is back."""
     url = pair.url("")
@@ -200,6 +205,7 @@ def test_the_log_of_a_lost_node_is_given_up(tmp_path: Path, pair: RedisPair) -> 
                 level(one)
 
 
+@pytest.mark.slow
 def test_what_gives_way_is_recorded_where_a_replica_may_take_over(pair: RedisPair) -> None:
     """An entry gives way only when each replica has it: the replica that takes over records it then, too (DUP-10)."""
     with closing(store(pair.url(""), 1)) as one:
@@ -214,6 +220,7 @@ def test_what_gives_way_is_recorded_where_a_replica_may_take_over(pair: RedisPai
         assert one.superseded() == [(later.key, later.entry, earlier.entry)]
 
 
+@pytest.mark.slow
 def test_a_redis_with_a_replica_is_used_only_if_that_is_accepted(pair: RedisPair) -> None:
     """Whoever has one is told what that means."""
     with pytest.raises(UnusableInput, match="a replica that takes over"):

@@ -123,6 +123,7 @@ def damage(files: list[Path], draw: Callable[[st.SearchStrategy[int]], int], kin
     file.write_bytes(content)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["delete", "copy", "cut", "page", "flip"]), st.booleans(), st.data())
 def test_after_any_one_damage_everything_acknowledged_is_there_or_the_loss_is_reported(
@@ -146,6 +147,7 @@ def test_after_any_one_damage_everything_acknowledged_is_there_or_the_loss_is_re
         assert stored == acknowledged or reports(recovery)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_log_cut_where_a_frame_ends_is_not_taken_for_whole(
@@ -213,6 +215,7 @@ def test_what_the_store_has_applied_outlives_the_loss_of_its_segment(
         assert same == acknowledged
 
 
+@pytest.mark.slow
 @given(st.integers(1, 40))
 @settings(max_examples=10, deadline=None)
 def test_a_torn_tail_stays_one_beside_a_gap(size: int) -> None:

@@ -304,6 +304,7 @@ def write_until_killed(path: Path, told: int) -> None:
         os.write(told, (number + 5).to_bytes(4, "big"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [12, pytest.param(400, marks=pytest.mark.thorough)])
 def test_killed_at_any_moment_a_store_is_whole_and_trusted(path: Path, kills: int, verified: list[Path]) -> None:
     """Pages are copied and logs are begun anew all the time: everything that was flushed is there, and no start verifies it."""

@@ -274,6 +274,7 @@ def test_a_shard_that_took_long_to_fail_is_left_alone_for_as_long(ring: Files) -
         assert not shard.away
 
 
+@pytest.mark.slow
 def test_a_promoted_standby_is_found_and_has_all_that_was_answered(tmp_path: Path) -> None:
     """One shard of two is a PostgreSQL with a synchronous standby: all its processes are killed under load, the standby is
     promoted, and the same node goes on by itself, with every answer it gave.

@@ -42,6 +42,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "entries.sqlite"
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(scripts)
 def test_it_stores_what_the_memory_store_stores(script: Sequence[tuple[str, list[Claim]]]) -> None:

@@ -111,6 +111,7 @@ def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return leave(tmp_path_factory.mktemp("store"), closed=request.param == "closed", summed=summed)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(place=st.integers(0, 2**40))
 def test_whatever_bit_rots_no_answer_is_wrong(left: Left, tmp_path_factory: pytest.TempPathFactory, place: int) -> None:

@@ -174,6 +174,7 @@ def steps() -> SearchStrategy[list[Step]]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(steps(), st.sampled_from([1, 2, 1000]), st.sampled_from([100.0, 1e9]))
 def test_real_tiers_answer_as_the_model_does(
@@ -220,6 +221,7 @@ def _step(both: Both, what: str, value: Any) -> None:
 # Kills.
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_forgets_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     """A process is killed before every effect, request and transaction of claims, promotions, demotions and expiry. What was in the
     log is applied again, and every key within its window has its entry; in the end no row and no object is left.

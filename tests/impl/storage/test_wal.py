@@ -45,6 +45,7 @@ def contents(disk: FileDisk) -> list[Frame]:
     return [found for name in disk.names(INBOX) for found in scan(disk.read(name)).frames]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(operations)
 @example([(APPEND, INBOX, [b"a"], 0), (SALVAGE, INBOX, [b"b"], 0), (SEAL, INBOX, [], 0), (TRUNCATE, INBOX, [], 0)])
@@ -80,6 +81,7 @@ def test_files_hold_what_the_memory_disk_holds(script: Sequence[tuple[str, str, 
         disk.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.lists(st.binary(max_size=200), min_size=1, max_size=5), min_size=1, max_size=6), st.integers(64, 600)
@@ -208,6 +210,7 @@ def test_a_full_disk_refuses_the_frame_and_takes_the_next(tmp_path: Path, monkey
     disk.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_damage_in_the_middle_is_found_and_the_rest_is_salvaged(data: st.DataObject) -> None:

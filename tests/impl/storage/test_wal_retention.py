@@ -29,6 +29,7 @@ def sealed(disk: FileDisk | Disk, segments: int, since: int = 0) -> None:
         disk.seal(INBOX)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9), st.booleans()), max_size=6))
 def test_the_disks_agree_on_what_is_released(script: list[tuple[int, int, bool]]) -> None:

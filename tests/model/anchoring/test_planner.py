@@ -44,6 +44,7 @@ def goods(choice: Choice) -> tuple[Fraction, ...]:
     return choice.cost, choice.delay, Fraction(-choice.combination.durability), -choice.combination.reliability
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(given=ANCHORS, daily=st.sampled_from([Fraction(1), Fraction(7, 2), Fraction(86_400)]))
 def test_the_front_is_what_nothing_beats(given: list[Anchor], daily: Fraction) -> None:

@@ -49,6 +49,7 @@ def test_precedence_tells_different_entries_apart(a: Entry, b: Entry) -> None:
     assert (precedence(a) == precedence(b)) == (a == b)
 
 
+@pytest.mark.slow
 @given(records())
 def test_the_digest_covers_what_is_signed_or_judged(record: Pcs) -> None:
     """The canonical bytes, a newline, and compact JSON of counts, regime and scales (DUP-3)."""

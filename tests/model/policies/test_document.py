@@ -63,6 +63,7 @@ def test_the_default_policy_says_what_holds_without_one() -> None:
     assert DEFAULT.rules == DEFAULT_RULES
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(policies(), policies())
 def test_the_digest_depends_on_every_field_and_on_nothing_else(one: Policy, other: Policy) -> None:

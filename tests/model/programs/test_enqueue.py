@@ -121,6 +121,7 @@ def test_a_filler_that_crashes_anywhere_enqueues_each_task_once(growth: list[int
             assert world.objects[place(task.key.end, CHECKPOINT)].startswith(f"{LOG.name}\n{task.key.end}\n".encode())
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.booleans(), max_size=40))
 def test_two_who_fill_at_once_enqueue_each_task_once(turns: list[bool]) -> None:

@@ -89,6 +89,7 @@ def test_a_pass_with_nothing_new_adds_nothing() -> None:
     assert numbers == [1, 2, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("witnessed", [pytest.param(False, marks=pytest.mark.thorough), True])
 def test_integrating_and_signing_stopped_anywhere_lose_no_leaf_and_fork_nothing(*, witnessed: bool) -> None:
     """Crash at each effect of shipping, integrating, signing, cosigning and publishing, twice over; the passes after it end with

@@ -245,6 +245,7 @@ def finished(world: World, client: Client, *, back: bool) -> None:
         client.send(world, submission(pcs(epoch=number if number % 3 else number // 2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", [False, True], ids=["through", "back"])
 def test_a_migration_stopped_anywhere_goes_on_and_no_answer_changes(back: bool) -> None:
     """Node and migrator die at each effect of each, under traffic: afterwards the migration ends, and every answer is the first."""
@@ -325,6 +326,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(STEPS)
 @settings(max_examples=200, deadline=None)
 def test_in_any_interleaving_an_answer_stands(steps: list[tuple[str, int]]) -> None:

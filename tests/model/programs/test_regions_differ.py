@@ -354,6 +354,7 @@ STEPS: dict[str, Callable[[World, int], object]] = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @example([("eu", 0), ("us", 1), ("ship", 0), ("replay", 0), ("lose", 3), ("replace", 1), ("round", 0), ("replay", 0)])
 @given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 7)), max_size=16))
@@ -372,6 +373,7 @@ def test_whatever_one_store_lost_regions_come_to_what_the_logs_say(steps: list[t
     assert world.entries["eu"].entries == world.entries["us"].entries == logged(world)
 
 
+@pytest.mark.slow
 def test_a_round_stopped_anywhere_is_finished_by_the_next() -> None:
     """At every effect of a look and of what it brings about, before and after it took place: nothing is lost, nothing is proposed
     twice, and the outcome is written down once (DIV-7).

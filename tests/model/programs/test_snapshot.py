@@ -113,6 +113,7 @@ LOGGED_AND_NOT_SHIPPED = [("eu", "ingest"), ("eu", "ship"), ("eu", "ingest"), ("
 HID_A_PEERS = [("eu", "ingest"), ("us", "rival"), ("us", "ship"), ("eu", "replay"), ("eu", "snapshot")]
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @example(LOGGED_AND_NOT_SHIPPED)
 @example([*LOGGED_AND_NOT_SHIPPED, ("us", "rival"), ("us", "ship")])

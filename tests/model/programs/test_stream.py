@@ -90,6 +90,7 @@ class Runner:
             assert first == sorted(first)
 
 
+@pytest.mark.slow
 @given(kind=KINDS, moods=MOODS, size=st.integers(0, 300), poisoned=st.sets(st.integers(0, 299), max_size=3))
 @settings(max_examples=60, deadline=None)
 def test_each_leaf_is_told_in_order_or_noted_as_refused(
@@ -104,6 +105,7 @@ def test_each_leaf_is_told_in_order_or_noted_as_refused(
     runner.require_told(poisoned)
 
 
+@pytest.mark.slow
 @given(kind=KINDS, moods=MOODS, crashes=st.lists(st.integers(0, 40), max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_a_stream_that_crashes_anywhere_goes_on(kind: Kind, moods: list[Mood], crashes: list[int]) -> None:
@@ -148,6 +150,7 @@ def test_what_a_receiver_asks_for_is_waited(kind: Kind) -> None:
     assert runner.now >= 7
 
 
+@pytest.mark.slow
 @given(kind=KINDS, which=st.integers(0, 10**6), bit=st.integers(0, 7))
 @settings(max_examples=40, deadline=None)
 def test_nothing_is_told_that_the_log_has_not_signed(kind: Kind, which: int, bit: int) -> None:

@@ -324,6 +324,7 @@ def steps() -> SearchStrategy[list[Step]]:
     )
 
 
+@pytest.mark.slow
 @given(steps())
 @settings(max_examples=300, deadline=None)
 def test_whatever_happens_a_store_of_tiers_is_a_store(history: list[Step]) -> None:
@@ -457,6 +458,7 @@ def test_settling_stopped_anywhere_applies_what_is_owed_in_the_end() -> None:
         assert place.entries.entries[owed.key] == owed.entry
 
 
+@pytest.mark.slow
 def test_ingest_and_recovery_stopped_anywhere_keep_what_was_answered() -> None:
     """With tiers below, a story of submissions may stop at every effect, then recover: no answer changes."""
 

@@ -436,6 +436,7 @@ edits = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(records(), st.lists(edits, min_size=1, max_size=3))
 def test_a_damaged_body_is_refused_or_still_valid(record: Pcs, damage: list[tuple[float, int, bytes]]) -> None:

@@ -70,6 +70,7 @@ def test_a_power_law_has_its_exponent_for_a_slope(exponent: int, offset: int) ->
     assert d_hat(DEFAULT, [2**offset * scale**exponent for scale in DEFAULT]) == exponent
 
 
+@pytest.mark.slow
 @given(st.integers(1, 100), st.lists(st.integers(1, 8), min_size=3, max_size=3))
 def test_counts_of_nested_cells_have_a_slope_within_their_dimension(first: int, factors: list[int]) -> None:
     """Each cell splits into one to eight: the slope lies between 0 and 3."""

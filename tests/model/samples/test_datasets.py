@@ -61,6 +61,7 @@ def test_submissions_carry_the_records_signed_in_compact_json() -> None:
         assert b" " not in submission.body
 
 
+@pytest.mark.slow
 def test_a_fresh_process_computes_the_same_bytes() -> None:
     """Nothing depends on this process: no hash seed, no global generator, no clock."""
     digest = "import sys; from hashlib import sha256; from flk.model.samples.datasets import submissions; "

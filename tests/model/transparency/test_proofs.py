@@ -24,6 +24,7 @@ GOS_KEY = Verifier.parse("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/
 GO = Path(transparency.__file__).with_name("tlog")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @example(70_000, 0.5, 0.5)
 @given(SIZES, st.floats(0, 1), st.floats(0, 1))
@@ -39,6 +40,7 @@ def test_proofs_from_tiles_are_those_of_the_leaves(size: int, where: float, when
     assert asked(prove_consistency("", before, now), objects) == tuple(consistency_proof(leaves, first))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @example(0)
 @example(66_000)

@@ -63,6 +63,7 @@ def flipped(whole: bytes) -> Iterator[bytes]:
         yield bytes(changed)
 
 
+@pytest.mark.slow
 def test_every_bit_counts() -> None:
     """A proof of which a bit is another is refused, and so is a proof under a key, or for a message, of which one is."""
     assert [at for at, proof in enumerate(flipped(PROOF)) if verify(KEY, MESSAGE, proof) is not None] == []

@@ -138,6 +138,7 @@ def played(name: str, seed: int | None = None) -> Run:
     return simulate(scenario, given.submissions, given.keyring, signer=given.signer, seed=seed, alerts=True)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize(
     "name",
@@ -173,6 +174,7 @@ def test_a_drill_shows_its_alerts_by_more_than_luck(name: str) -> None:
     assert {alert for of, alert in DRILLS if of == name} <= {alert.name for alert in run.alerts if alert.firings}
 
 
+@pytest.mark.slow
 @pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", ["calm", "normal-replication"])
 def test_nothing_fires_while_nothing_is_wrong(name: str) -> None:
@@ -183,6 +185,7 @@ def test_nothing_fires_while_nothing_is_wrong(name: str) -> None:
     assert not [alert for alert in run.alerts if alert.firings]
 
 
+@pytest.mark.slow
 def test_what_is_usual_is_read_from_the_day() -> None:
     """A tenant that never repeats a record raises no alarm: nothing else was expected of it. By a fixed share this fired."""
     run = simulate(long(duration=1600, rate=0.3, duplicates=0.0), SENT, KEYRING, alerts=True)
@@ -199,6 +202,7 @@ def test_a_store_of_three_entries_diverges_from_its_peer_by_what_is_settled() ->
     assert apart({}, other, Timestamp(1)) == Apart(0.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["FLKNotReady", "FLKReplicationLag", "FLKClockAhead", "FLKWALDamage"])
 def test_on_scraped_series_alerts_fire_as_in_prometheus(name: str, tmp_path: Path) -> None:
     """All alerts of the table, on what was scraped in a run, at the evaluations at which promtool's fire."""
@@ -207,6 +211,7 @@ def test_on_scraped_series_alerts_fire_as_in_prometheus(name: str, tmp_path: Pat
     assert not complaint(tmp_path, [of_alerts(database, run.alerts, moments)], TABLE.alert)
 
 
+@pytest.mark.slow
 def test_without_a_fault_every_alarm_is_false() -> None:
     """A firing that no fault explains has none; a fault that explains no firing is unnoticed."""
     run = watched("FLKDedupAnomalyHigh").run
@@ -323,6 +328,7 @@ def test_the_lag_that_is_exported_is_the_lag() -> None:
         assert (ship.values[(ship.times < outage.start) | (ship.times > outage.end + 30)] <= 60).all()
 
 
+@pytest.mark.slow
 def test_evaluating_alerts_changes_nothing_else() -> None:
     """The same events happen in the same order, whether or not anybody scrapes."""
     scenario = long(at(RegionCrash, "eu", Disk.KEPT, duration=30), duration=120, rate=2)

@@ -110,6 +110,7 @@ def database(rng: Random) -> Database:
     return database
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_values_are_those_of_prometheus(seed: int, tmp_path: Path) -> None:
     """Random expressions over random series have the elements that promtool computes, with the same values."""
@@ -186,6 +187,7 @@ def exported(rng: Random) -> Database:
     return database
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
 def test_the_alerts_of_the_table_fire_when_they_do_in_prometheus(seed: int, tmp_path: Path) -> None:
     """On random series every alert of the table fires at the evaluations at which promtool's fires, for the same elements."""
@@ -202,6 +204,7 @@ def test_the_alerts_of_the_table_fire_when_they_do_in_prometheus(seed: int, tmp_
     }  # rare at random
 
 
+@pytest.mark.slow
 def test_what_is_usual_is_that_of_prometheus(tmp_path: Path) -> None:
     """A third were duplicates, and then hardly any: expected as in Prometheus, and missed at the same evaluations."""
     series, ingest, hits = Database(), 0.0, 0.0

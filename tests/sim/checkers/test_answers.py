@@ -68,6 +68,7 @@ def test_a_forger_who_is_told_something_is_seen(secret: str) -> None:
     assert ("401" if secret == "digest" else "200") in row.examples[0].sentence
 
 
+@pytest.mark.slow
 def test_a_forged_record_that_is_stored_is_seen() -> None:
     """A node that accepts any signature, and so does the judge: what was really forged is known all the same."""
 

@@ -60,6 +60,7 @@ def test_who_turns_everybody_away_is_seen(programs: Programs, invariant: Invaria
     pytest.fail(f"{invariant} is not violated")
 
 
+@pytest.mark.slow
 def test_the_model_turns_nobody_away_without_a_reason() -> None:
     """In a dozen seeds both are asked, and hold."""
     checks: dict[str, int] = dict.fromkeys((Invariant.TURNED_AWAY, Invariant.READY), 0)

@@ -44,6 +44,7 @@ def play(*faults: Fault, change: Change = lambda effect: effect) -> set[str]:
     return {row.invariant for row in run.results if row.verdict is Verdict.VIOLATED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faults", [(AHEAD,), (WILD,), (FALLS_BACK, CRASH)])
 def test_the_models_clocks_break_nothing(faults: tuple[Fault, ...]) -> None:
     """Clocks that are ahead within and beyond the bound, and one that falls back while its node is down."""
@@ -66,6 +67,7 @@ def test_a_clock_that_learns_too_little_is_seen() -> None:
     assert Invariant.PAST_ALL in play(AHEAD, change=less)
 
 
+@pytest.mark.slow
 def test_a_clock_that_learns_nothing_of_a_segment_with_a_wild_timestamp_is_seen() -> None:
     """Of timestamps that come together each counts by itself, so one beyond the bound hides none that is within it (HLC-2)."""
 
@@ -77,6 +79,7 @@ def test_a_clock_that_learns_nothing_of_a_segment_with_a_wild_timestamp_is_seen(
     assert play(AHEAD, behind, change=latest) == {Invariant.PAST_ALL}
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_dragged_along_is_seen() -> None:
     """Whatever another region says is believed (HLC-3)."""
 

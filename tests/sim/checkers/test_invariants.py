@@ -239,6 +239,7 @@ def blunt() -> Program[tuple[str, ...]]:
 BUSY = msgspec.structs.replace(BRISK, service=Seconds(0.3), fsync=Seconds(0.05), ship_interval=Seconds(0.5))
 
 
+@pytest.mark.slow
 def test_a_seal_waits_for_what_is_in_flight() -> None:
     """However busy the node, nothing is sealed before it is settled (WAL-6)."""
     run = rehearse(drill(rate=8.0, policy=BUSY), records(600), programs=planted(ship=blunt))
@@ -247,6 +248,7 @@ def test_a_seal_waits_for_what_is_in_flight() -> None:
     assert sealed.verdict is Verdict.HOLDS
 
 
+@pytest.mark.slow
 def test_a_segment_that_ships_before_it_is_settled_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same with a seal that does not wait."""
     monkeypatch.setattr(Journal, "seal", lambda self, activity, effect: self._host.complete(activity, effect))

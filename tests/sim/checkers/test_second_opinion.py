@@ -53,6 +53,7 @@ def test_the_model_is_not_contradicted(faults: tuple[Fault, ...]) -> None:
     assert play(*faults) == set()
 
 
+@pytest.mark.slow
 def test_another_digest_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A digest that leaves out the counts, in every region alike (DUP-3)."""
     monkeypatch.setattr(examining, "content_digest", lambda record, canonical: canonical.hex()[:64])
@@ -79,6 +80,7 @@ class ForEver(Keyring):
         return super().authenticate(tenant, record, sig, 1767225600.0)
 
 
+@pytest.mark.slow
 def test_a_key_that_counts_too_long_is_seen() -> None:
     """A node that does not look at when a record was logged (SIGN-4)."""
     ended = [LiveKey(KEY, not_after=1767225600.0 + 30.0)]

@@ -29,6 +29,7 @@ def refused(*faults: Fault) -> int:
     return next(row.checks for row in run.results if row.invariant == Invariant.DOUBTED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faults", [(SKEW,), (BEHIND,), (JUMP,), (AT_START,), (SKEW, REBOOT), (BEHIND, REBOOT)])
 def test_the_models_nodes_doubt_and_come_back(faults: tuple[Fault, ...]) -> None:
     """Forward, back, slewed, from the start and through a restart of the machine: nothing is violated, all is delivered at last."""
@@ -37,6 +38,7 @@ def test_the_models_nodes_doubt_and_come_back(faults: tuple[Fault, ...]) -> None
     assert frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [SKEW, BEHIND, JUMP, AT_START], ids=lambda fault: fault.id)
 def test_a_node_that_logs_by_any_clock_is_seen(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     """It believes whatever the clocks show."""
@@ -45,6 +47,7 @@ def test_a_node_that_logs_by_any_clock_is_seen(fault: Fault, monkeypatch: pytest
     assert play(fault)[0] == {Invariant.TIMELY}
 
 
+@pytest.mark.slow
 def test_a_node_that_doubts_without_a_reason_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes a step of ten seconds for one that is too large."""
     strict = timekeeping.POLICY

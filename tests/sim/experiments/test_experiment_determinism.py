@@ -34,6 +34,7 @@ def scheduler() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+@pytest.mark.slow
 def test_every_backend_gives_the_same_runs(expected: dict[int, str], scheduler: str) -> None:
     """In this process, on one and on two processes, and on a real Dask cluster."""
     inputs = synthetic_inputs(60)
@@ -41,6 +42,7 @@ def test_every_backend_gives_the_same_runs(expected: dict[int, str], scheduler: 
         assert dict(run_all(digest, inputs, TASKS, workers=workers, backend=backend)) == expected, (backend, workers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["none", "processes", "dask"])
 def test_a_failing_run_is_told_with_scenario_seed_and_traceback(backend: str) -> None:
     """Wherever a run fails, the message names it and says where in the code it failed. `dask` starts a cluster of its own."""
@@ -113,11 +115,13 @@ def test_a_backend_that_is_not_there_is_told() -> None:
         list(run_all(digest, synthetic_inputs(60), TASKS, backend="ray"))
 
 
+@pytest.mark.slow
 def test_the_models_runs_repeat_everywhere() -> None:
     """Here again, in fresh processes under three hash seeds, in one worker and in two."""
     assert check(synthetic_inputs(60), TASKS[:2]) is None
 
 
+@pytest.mark.slow
 def test_a_run_that_depends_on_the_hash_seed_is_told_by_its_first_differing_line() -> None:
     """The line is the first in which the traces differ, and it is shown from both sides."""
     inputs = synthetic_inputs(60, RESTLESS)

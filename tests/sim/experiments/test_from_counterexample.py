@@ -38,6 +38,7 @@ def played(scenario: Scenario, programs: Programs | None = None) -> Run:
     return simulate(scenario, records(200), KEYRING, programs=programs)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", sorted(designs.DESIGNS))
 def test_the_counterexample_is_seen_in_the_simulator(name: str) -> None:
@@ -48,6 +49,7 @@ def test_the_counterexample_is_seen_in_the_simulator(name: str) -> None:
     assert violated & SAME[GALLERY[name].violates], violated
 
 
+@pytest.mark.slow
 @pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", sorted(designs.DESIGNS))
 def test_the_model_survives_the_same_drill(name: str) -> None:
@@ -56,6 +58,7 @@ def test_the_model_survives_the_same_drill(name: str) -> None:
     assert {row.verdict for row in run.results} == {Verdict.HOLDS}, run.results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(designs.DESIGNS))
 def test_a_drill_is_a_file(name: str) -> None:
     """It reads back as itself, so it can be kept, sent and run with `flk run`."""
@@ -64,6 +67,7 @@ def test_a_drill_is_a_file(name: str) -> None:
     assert scenario.design == name
 
 
+@pytest.mark.slow
 def test_a_design_without_programs_is_refused() -> None:
     """Not every design of the gallery is one of node programs; the message says which are."""
     with pytest.raises(UnusableInput, match=r"silent-supersession: the simulator has no programs .* local-arrival"):

@@ -80,6 +80,7 @@ def test_only_the_kinds_asked_for_are_drawn() -> None:
         assert {type(fault) for fault in scenario.faults} <= {Partition, RegionCrash}
 
 
+@pytest.mark.slow
 def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
     """Forty seeds of the model's own programs: nothing violated, nothing undecided, every rule exercised but three: a drawn world
     is over before objects are looked for again, and has one node to a region.
@@ -106,6 +107,7 @@ def test_refuted_designs_are_found(design: str) -> None:
     assert found.runs == found.counterexample.seed
 
 
+@pytest.mark.slow
 def test_what_is_found_does_not_depend_on_the_workers() -> None:
     """The least seed that violates, and the digest of its run, are the same on one process and on two."""
     space = SearchSpace(synthetic_inputs(60, DESIGNS["keep-what-is-stored"]))

@@ -66,6 +66,7 @@ def test_each_bug_is_a_bug_of_its_own() -> None:
     assert len(MISSED) <= 0.05 * len(BUGS)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", [name for name in BUGS if name not in MISSED])
 def test_a_planted_bug_is_found(name: str) -> None:
@@ -86,6 +87,7 @@ def test_the_model_is_not_found() -> None:
     assert found.bound < 3 / len(seeds)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", SHRUNK)
 def test_what_was_found_is_shrunk_and_replays_from_its_line(name: str) -> None:

@@ -17,6 +17,7 @@ from flk.sim.scenarios.scenario import Scenario
 from flk.spec.errors import UnusableInput
 
 
+@pytest.mark.slow
 @given(scenarios(), st.integers(-(2**60), 2**60))
 @settings(max_examples=few(50), suppress_health_check=[HealthCheck.too_slow])
 def test_any_scenario_survives_its_string(scenario: Scenario, seed: int) -> None:

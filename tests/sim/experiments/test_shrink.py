@@ -218,6 +218,7 @@ def counterexample() -> tuple[RunInputs, Scenario, int]:
     return inputs, space.scenario(found.seed), found.seed
 
 
+@pytest.mark.slow
 def test_a_real_run_is_shrunk_to_the_fault_that_matters(counterexample: tuple[RunInputs, Scenario, int]) -> None:
     """The store must fail, and nothing else need; the run is shorter, violates the same invariant, and has the stated digest."""
     inputs, scenario, seed = counterexample
@@ -236,6 +237,7 @@ def test_a_real_run_is_shrunk_to_the_fault_that_matters(counterexample: tuple[Ru
         assert found.invariant not in violated(rest)
 
 
+@pytest.mark.slow
 def test_shrinking_repeats(counterexample: tuple[RunInputs, Scenario, int]) -> None:
     """The same run is shrunk to the same, in as many replays, each reported once."""
     reported: list[int] = []

@@ -93,6 +93,7 @@ def schedules(draw: st.DrawFn) -> tuple[Fault, ...]:
     return (*faults, draw(st.sampled_from(stops)))
 
 
+@pytest.mark.slow
 @given(schedules(), st.integers(0, 1000))
 @settings(max_examples=few(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_clock_breaks_an_invariant(faults: tuple[Fault, ...], seed: int) -> None:

@@ -130,6 +130,7 @@ def test_a_failed_synchronisation_is_503_and_ends_the_process() -> None:
     assert [line for line in appended(lines, "us") if line.t > 42 and "503" not in line.result]
 
 
+@pytest.mark.slow
 def test_of_a_failed_batch_some_first_part_may_be_on_the_disk() -> None:
     """Refused frames come to light at the restart in some of the runs, and so do torn ones (WAL-7 promises neither)."""
     slow = msgspec.structs.replace(BRISK, fsync=Seconds(0.3))
@@ -254,6 +255,7 @@ def test_a_salvage_that_drops_what_can_be_read_is_seen_in_spite_of_rot() -> None
     assert not verdicts(honest)
 
 
+@pytest.mark.slow
 def test_only_recovery_rewrites_a_log_that_the_node_is_behind() -> None:
     """A shipper that is still at it when the store fails may not salvage: recovery has the log to itself."""
 
@@ -326,6 +328,7 @@ def test_a_throttled_object_store_delays_replication() -> None:
     assert max(lag.summary.most for lag in run.measures.lags) > 30
 
 
+@pytest.mark.slow
 def test_a_full_segment_is_sealed_and_takes_no_more_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """With segments of four kilobytes many are shipped, none much larger than that; the rest is as with large ones."""
     sizes: list[int] = []
@@ -349,6 +352,7 @@ def test_a_full_segment_is_sealed_and_takes_no_more_frames(monkeypatch: pytest.M
     assert followed(drill(policy=msgspec.structs.replace(BRISK, segment_bytes=2**40)))[0].entries == plain.entries
 
 
+@pytest.mark.slow
 def test_segments_of_any_size_hold_every_invariant() -> None:
     """Down to a segment for each frame, with requests in flight all the time."""
     for size in (1, 700, 2000):
@@ -422,6 +426,7 @@ def schedules(draw: st.DrawFn) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
+@pytest.mark.slow
 @given(schedules(), st.integers(0, 1000), st.sampled_from([BRISK, SLUGGISH]), st.sampled_from([3000, 2**26]))
 @settings(max_examples=few(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_disk_breaks_an_invariant(faults: tuple[Fault, ...], seed: int, policy: Policy, segment_bytes: int) -> None:

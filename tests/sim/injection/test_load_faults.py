@@ -90,6 +90,7 @@ def load_faults(draw: st.DrawFn) -> tuple[Fault, ...]:
     return tuple(found)
 
 
+@pytest.mark.slow
 @given(
     load_faults(),
     st.integers(0, 1000),
@@ -238,6 +239,7 @@ def test_forged_records_are_refused_and_counted_for_themselves() -> None:
     assert run.measures.goodput.sum() * 5 == pytest.approx(counts.acknowledged)
 
 
+@pytest.mark.slow
 def test_what_came_besides_is_told() -> None:
     """In the terminal, in the report and as numbers that a hypothesis may bound; nothing is said where nothing came."""
     run = rehearse(drill(during(Forgery, share=0.5), during(ReplayAttack, rate=2.0)))

@@ -52,6 +52,7 @@ def replayed(run: Run) -> str:
     return next(moment.what for moment in run.timeline if moment.at > 50 and "of its log replayed" in moment.what)
 
 
+@pytest.mark.slow
 def test_what_a_dead_process_was_writing_is_there_whole_or_not_at_all(torn: list[tuple[int, int]]) -> None:
     """Of eight seeds none leaves a part of a write; some leave all of it, and some nothing."""
     for seed in range(8):
@@ -151,6 +152,7 @@ def schedules(draw: st.DrawFn) -> tuple[Fault, ...]:
     return (*faults, draw(st.sampled_from(ills)))
 
 
+@pytest.mark.slow
 @given(schedules(), st.integers(0, 1000), st.sampled_from([BRISK, SLOW]))
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_stop_breaks_an_invariant(faults: tuple[Fault, ...], seed: int, policy: Any) -> None:

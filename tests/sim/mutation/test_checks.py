@@ -75,6 +75,7 @@ def test_a_type_error_kills_and_a_condition_that_is_never_true_does_not(tmp_path
     assert finding("x > 1", "isinstance(x, str)").outcome is Outcome.SURVIVED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", [CALLED_BY_ANOTHER_NAME, SMALLER_PAGES])
 def test_what_changes_nothing_lives_and_is_alike(runs: Runs, mutant: Mutant) -> None:
     """Planted equivalents have the digests of the original in every seed, and their traces are accepted."""

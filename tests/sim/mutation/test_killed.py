@@ -33,6 +33,7 @@ class FirstSeeds:
         return killed(sighting.sentence, sighting.violated) if sighting.name else survived()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("module", "operator", "before", "after"), KILLED)
 def test_a_mutant_that_was_killed_is_still_dead(module: str, operator: str, before: str, after: str) -> None:
     """It is still made, and an invariant is violated in one of the first seeds."""

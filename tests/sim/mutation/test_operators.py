@@ -67,6 +67,7 @@ def test_a_rule_makes_these_mutants_and_no_others(
     assert made(operator, text) == expected
 
 
+@pytest.mark.slow
 def test_types_decide_which_names_can_stand_for_each_other() -> None:
     """Fields of one type, members of one enumeration, arguments of one type, and an effect's result by its type."""
     found = {(each.operator, each.before, each.after) for each in mutants_of(f"{PROGRAMS}.recover")}
@@ -97,6 +98,7 @@ def f():
     assert {mutant.operator for mutant in (*made_here, *naming.field(source, Types(module)))} == {"drop-raise"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["replay", "audit", "ship"])
 def test_every_mutant_is_another_program(module: str) -> None:
     """Each can be compiled, none is the original or another mutant, and its id says which it is."""

@@ -63,6 +63,7 @@ def measured() -> Reached:
     return measurement.reached
 
 
+@pytest.mark.slow
 def test_the_lines_that_run_are_measured_by_part() -> None:
     """Of a function that runs several times all lines that it came to, of a branch that is not taken none."""
     text = Path(str(hlc.__file__)).read_text().splitlines()
@@ -76,6 +77,7 @@ def test_the_lines_that_run_are_measured_by_part() -> None:
     assert lines(reached.parts["twice"][hlc.__name__]) == {"return Timestamp", "return wall_seconds", "return"}
 
 
+@pytest.mark.slow
 def test_what_shared_fixtures_do_belongs_to_the_file(tmp_path: Path) -> None:
     """A test that only looks at what a fixture of the module made is chosen with it; each other test by what it does itself."""
     file = tmp_path / "test_two.py"

@@ -73,6 +73,7 @@ def test_who_may_see_a_mutant_is_asked_in_the_order_of_nearness(
     assert [str(file.relative_to(tmp_path / "tests/model").with_suffix("")) for file in found] == expected
 
 
+@pytest.mark.slow
 def test_what_tests_are_without_a_mutant_is_known_by_measuring_them_once(tmp_path: Path) -> None:
     """Which of them fail, and the processor they take, come with the lines that they reach."""
     file = tmp_path / "test_it.py"

@@ -79,6 +79,7 @@ def test_without_workers_the_backlog_grows_and_is_worked_off_afterwards() -> Non
     assert row.settle.p99 > 30 > run.measures.audit["us"].settle.most
 
 
+@pytest.mark.slow
 def test_a_burst_is_a_backlog_and_then_over() -> None:
     """Ten times the load of what two workers can do: the queue holds it, and all is settled in the end."""
     burst = Burst(id="burst", start=Seconds(20), duration=Seconds(10), factor=20.0)
@@ -99,6 +100,7 @@ def test_a_lease_that_is_too_short_wastes_work_and_changes_nothing() -> None:
     assert all(row.uncovered == 0 for row in run.measures.audit.values())
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_ahead_prolongs_no_lease() -> None:
     """A worker dies at its task while the clock of its region is a minute ahead: the lease is over as soon as any (AUD-1)."""
     ahead = ClockSkew("eu", Seconds(60), id="ahead", start=Seconds(5), duration=Seconds(7))
@@ -110,6 +112,7 @@ def test_a_clock_that_was_ahead_prolongs_no_lease() -> None:
     assert oldest[0] == oldest[1] < 10
 
 
+@pytest.mark.slow
 def test_the_share_of_dead_letters_is_that_of_four_failures_in_a_row() -> None:
     """Attempts fail half of the time, so one task in sixteen; and it misses the objective."""
     audit = Audit(work=Seconds(0.05), failure=0.5)
@@ -122,6 +125,7 @@ def test_the_share_of_dead_letters_is_that_of_four_failures_in_a_row() -> None:
     assert next(row for row in run.objectives if row.name == "audit p99").verdict is Verdict.HOLDS
 
 
+@pytest.mark.slow
 def test_the_luck_of_tasks_is_their_own() -> None:
     """Without the crash of the workers the same tasks fail for good: nothing is drawn in the order in which it happens."""
     audit = Audit(work=Seconds(0.05), failure=0.6)
@@ -138,6 +142,7 @@ def test_a_scenario_without_an_audit_queue_is_not_asked_about_one() -> None:
     assert not [row for row in run.objectives if "audit" in row.name]
 
 
+@pytest.mark.slow
 @given(
     failure=st.sampled_from([0.0, 0.3, 1.0]),
     workers=st.integers(1, 5),
@@ -158,6 +163,7 @@ def test_whatever_workers_do_tasks_settle(
         assert row.done + row.dead == row.tasks
 
 
+@pytest.mark.slow
 def test_a_queue_holds_any_backlog() -> None:
     """Enqueued, leased, offered again, and settled: each task is looked at a few times, so this ends."""
     now = [0.0]

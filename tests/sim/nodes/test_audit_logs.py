@@ -49,6 +49,7 @@ def test_every_outcome_is_a_leaf_and_the_trace_is_a_path(faults: tuple[Fault, ..
     assert all(log.leaves > 10 and log.anchored and log.told for log in run.measures.audit_logs.values())
 
 
+@pytest.mark.slow
 def test_nodes_that_share_a_store_write_one_log() -> None:
     """Three nodes of each region add to one log, and one of them dies."""
     crash = msgspec.structs.replace(CRASH, disk=Disk.KEPT, node=2)
@@ -101,6 +102,7 @@ def worse(name: str) -> Scenario:
     return msgspec.structs.replace(found, layout=Layout(audit_log=msgspec.structs.replace(log, **changes[name])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "broken"),
     [("forked-log", Invariant.LOG_HISTORY), ("authority-away", "anchor lag"), ("siem-away", "SIEM lag")],
@@ -119,6 +121,7 @@ def scenario_inputs(scenario: Scenario) -> RunInputs:
     return synthetic_inputs(int(scenario.workload.records.removeprefix("synthetic:")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_hunts_find_nothing_in_nodes_with_audit_logs(nodes: int) -> None:
     """A few drawn worlds, of one node to a region and of two."""

@@ -172,6 +172,7 @@ def test_a_store_with_tiers_is_not_migrated() -> None:
     assert [mistake.field for mistake in validation_errors(scenario)] == ["layout.migration"]
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=3, deadline=None)
 def test_any_faults_at_any_moment(data: st.DataObject) -> None:

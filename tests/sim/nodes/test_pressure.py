@@ -48,6 +48,7 @@ def burst(length: float, policy: Policy) -> Run:
     return simulate(scenario, records(2000), KEYRING)
 
 
+@pytest.mark.slow
 def test_without_pressure_latency_grows_with_the_burst() -> None:
     """Whoever is let in waits for all before: the longer a tenfold burst, the longer the wait."""
     short, long = (burst(length, SLOW).measures.latency["acknowledged"] for length in (8, 24))
@@ -55,6 +56,7 @@ def test_without_pressure_latency_grows_with_the_burst() -> None:
     assert 429 not in burst(24, SLOW).measures.statuses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [PRESSED, SMALL], ids=["pressure", "limit"])
 def test_with_pressure_latency_is_bounded_however_long_the_burst(policy: Policy) -> None:
     """With a limit that adapts, or a small one, a burst three times as long makes nobody wait longer; 429 turns the rest away."""
@@ -78,6 +80,7 @@ def test_the_store_is_kept_busy_by_those_let_in() -> None:
     assert pressed > 0.8 * free
 
 
+@pytest.mark.slow
 def test_what_is_shed_is_marked(noted: Counter[str]) -> None:
     """A node that turns somebody away notes it, once for each 429."""
     scenario = drill(
@@ -87,6 +90,7 @@ def test_what_is_shed_is_marked(noted: Counter[str]) -> None:
     assert 0 < run.measures.statuses[429] == noted["shed"]
 
 
+@pytest.mark.slow
 def test_a_retry_storm_against_a_limit_does_not_drown_the_store() -> None:
     """Agents that never pause get 429 again and again, and those let in are answered as fast as without the storm."""
     rush = Burst(id="rush", start=Seconds(20), duration=Seconds(8), factor=10)
@@ -104,6 +108,7 @@ def rehearse(policy: Policy, *faults: Fault) -> Run:
     return simulate(drill(*faults, policy=policy, until=100, duration=300, rate=3.0), records(400), KEYRING)
 
 
+@pytest.mark.slow
 def test_with_a_breaker_fewer_posts_are_in_vain() -> None:
     """Agents that cannot leave their region stop asking it while it is cut off; afterwards everything is delivered."""
     plain, guarded = rehearse(UNGUARDED, CUT), rehearse(GUARDED, CUT)
@@ -115,6 +120,7 @@ def test_with_a_breaker_fewer_posts_are_in_vain() -> None:
     assert plain.measures.counts.withheld == 0
 
 
+@pytest.mark.slow
 def test_a_breaker_that_opens_is_marked(noted: Counter[str]) -> None:
     """Each time, and only then."""
     rehearse.__wrapped__(GUARDED, CUT)
@@ -124,6 +130,7 @@ def test_a_breaker_that_opens_is_marked(noted: Counter[str]) -> None:
     assert not noted["breaker-open"]
 
 
+@pytest.mark.slow
 def test_a_503_counts_as_a_failure_and_a_429_does_not() -> None:
     """A breaker opens on a store that is away; a node that is busy is not asked less than it allows."""
     away = StoreOutage(id="away", start=Seconds(20), duration=Seconds(40), region="eu")
@@ -134,6 +141,7 @@ def test_a_503_counts_as_a_failure_and_a_429_does_not() -> None:
     assert busy.measures.counts.withheld == 0
 
 
+@pytest.mark.slow
 def test_a_storm_goes_through_every_breaker() -> None:
     """An agent that does not pause for anybody does not hold back either."""
     away = StoreOutage(id="away", start=Seconds(20), duration=Seconds(20), region="eu")
@@ -141,6 +149,7 @@ def test_a_storm_goes_through_every_breaker() -> None:
     assert rehearse(GUARDED, away, storm).measures.counts.withheld == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

@@ -142,6 +142,7 @@ def broken(faults: tuple[Fault, ...], programs: Programs) -> set[str]:
     return {row.invariant for row in run.results if row.violations}
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", CASES)
 def test_a_refuted_store_is_found_and_the_model_is_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,6 +149,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_invariants_hold_whatever_happens_to_some_of_the_nodes(name: str) -> None:

@@ -20,6 +20,7 @@ CRASH = RegionCrash(id="crash", start=Seconds(30), duration=Seconds(20), region=
 OUTAGE = ObjectStoreOutage(id="objects", start=Seconds(35), duration=Seconds(30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faults", [(LOSS,), (CRASH, OUTAGE)])
 def test_every_invariant_holds_with_snapshots(faults: tuple[Fault, ...]) -> None:
     """Each pass of shipping ends with a snapshot, and each start may begin with one: claims go on meanwhile, and nothing that an

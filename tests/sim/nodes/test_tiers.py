@@ -108,6 +108,7 @@ MIXED = [
 ]
 
 
+@pytest.mark.slow
 @given(drills(), st.integers(0, 1000))
 @settings(max_examples=few(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_fault_of_a_store_breaks_an_invariant(scenario: Scenario, seed: int) -> None:
@@ -124,6 +125,7 @@ def test_no_fault_of_a_store_breaks_an_invariant(scenario: Scenario, seed: int) 
             assert isinstance(verdict, Accepted), verdict
 
 
+@pytest.mark.slow
 def test_a_calm_run_uses_every_tier() -> None:
     """Entries go down as they age, what is asked for again is found in each tier, and everything is delivered at the first try."""
     run = rehearse(tiered(), records(2000))
@@ -141,6 +143,7 @@ def test_a_calm_run_uses_every_tier() -> None:
         assert store.expired == store.refused_near == 0
 
 
+@pytest.mark.slow
 def test_without_the_cold_tier_hot_and_warm_keys_are_served() -> None:
     """Cold keys get 503 while it is away and are served when it is back; others, and the other regions, never notice."""
     run, calm = (rehearse(tiered(*faults, shards=1), records(2000)) for faults in ((OUTAGE,), ()))
@@ -159,6 +162,7 @@ def test_without_the_cold_tier_hot_and_warm_keys_are_served() -> None:
     assert statuses[503] > 20
 
 
+@pytest.mark.slow
 def test_what_is_owed_is_not_shipped() -> None:
     """While claims are owed nothing of the region is sealed, so the others do not get it either (WAL-6)."""
     run = rehearse(tiered(OUTAGE), records(2000))
@@ -168,6 +172,7 @@ def test_what_is_owed_is_not_shipped() -> None:
     assert all(row.summary.most < lag.summary.most for row in other)
 
 
+@pytest.mark.slow
 def test_recovery_waits_for_the_cold_tier() -> None:
     """A node that crashed while it owed claims serves only when its log is applied to the last frame."""
     crash = ProcessCrash("eu", id="crash", start=Seconds(28), duration=Seconds(2))
@@ -202,6 +207,7 @@ def test_several_regions_need_a_window_that_outlasts_the_run() -> None:
     assert [mistake.field for mistake in validation_errors(tiered(tiers=FLEETING))] == ["layout.tiers.window"]
 
 
+@pytest.mark.slow
 def test_a_run_repeats_and_a_fault_elsewhere_moves_nothing() -> None:
     """The same seed gives the same digest; what eu goes through in an outage of its own leaves the searches of us as they were."""
     once, again, other = (rehearse(tiered(*f, rate=4), records(400)) for f in ((OUTAGE,), (OUTAGE,), ()))
@@ -246,6 +252,7 @@ MISTAKES: dict[str, tuple[Programs, Invariant, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_seen(mistake: str) -> None:
     """Each invariant of tiers is violated by the mistake that it is about."""
@@ -254,6 +261,7 @@ def test_a_mistake_is_seen(mistake: str) -> None:
     assert row.examples[0].event == event
 
 
+@pytest.mark.slow
 def test_a_claim_that_overtakes_a_deferred_one_is_seen() -> None:
     """The order of a key's claims is broken by one that does not wait for those that are deferred (DUP-6)."""
 

@@ -25,6 +25,7 @@ OUTAGE = ObjectStoreOutage(id="objects", start=Seconds(35), duration=Seconds(30)
 ROWS = RowLoss(id="rows", start=Seconds(50), duration=Seconds(1), region="us", share=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [1, 2])
 @pytest.mark.parametrize("faults", [(LOSS,), (CRASH, OUTAGE)])
 def test_every_invariant_holds_with_upkeep(faults: tuple[Fault, ...], nodes: int) -> None:
@@ -37,6 +38,7 @@ def test_every_invariant_holds_with_upkeep(faults: tuple[Fault, ...], nodes: int
     assert len(run.marks["removed"]) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_rows_that_a_store_lost_are_joined_in_again(nodes: int) -> None:
     """What every region stored, and one lost in silence, comes back from the logs (DIV-3 to DIV-7)."""
@@ -45,6 +47,7 @@ def test_rows_that_a_store_lost_are_joined_in_again(nodes: int) -> None:
     assert run.marks["row-mended"]
 
 
+@pytest.mark.slow
 def test_rows_that_nobody_mends_stay_lost() -> None:
     """The fault does what it says: where nothing is mended, regions stay apart."""
     by_hand = msgspec.structs.replace(UPKEEP, reconcile=Mode.MANUAL)
@@ -52,6 +55,7 @@ def test_rows_that_nobody_mends_stay_lost() -> None:
     assert Invariant.CONVERGENCE in broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [1, 2])
 @pytest.mark.parametrize("name", EARLY)
 def test_a_design_that_forgets_too_early_is_found(name: str, nodes: int) -> None:
@@ -61,6 +65,7 @@ def test_a_design_that_forgets_too_early_is_found(name: str, nodes: int) -> None
     assert Invariant.OBJECTS_KEPT in broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_hunts_find_nothing_in_nodes_with_upkeep(nodes: int) -> None:
     """Eight drawn worlds, in some of which rows are lost."""

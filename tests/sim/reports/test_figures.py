@@ -131,6 +131,7 @@ LABELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_is_a_picture_that_needs_no_colour(name: str, tmp_path: Path) -> None:
     """The PNG is wide enough, mostly paper, has ink in grey alone, and its axes are labelled, with units."""
@@ -226,6 +227,7 @@ def test_arrows_name_the_frames_that_they_carry() -> None:
     assert any(told.startswith("puts ") for told in texts)
 
 
+@pytest.mark.slow
 def test_what_is_told_of_violations_does_not_overlap() -> None:
     """However close they come, each note of a space-time diagram can be read."""
     first = first_violation(recording())
@@ -273,6 +275,7 @@ def test_every_fault_has_a_hatching() -> None:
     assert set(HATCHES) == set(get_args(Fault))
 
 
+@pytest.mark.slow
 def test_the_page_of_a_sweep_tells_everything(tmp_path: Path) -> None:
     """Each cell with its findings, a map, distributions, comparisons; nothing from elsewhere."""
     file = tmp_path / "sweep.html"

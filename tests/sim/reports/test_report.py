@@ -80,6 +80,7 @@ class Page(HTMLParser):
                 self.ids.append(value or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [eventful, calm, broken])
 def test_the_page_needs_nothing_else(run: Callable[[], Run]) -> None:
     """No script, no style sheet, no image from elsewhere; every reference is within the page, and no id occurs twice."""
@@ -93,6 +94,7 @@ def test_the_page_needs_nothing_else(run: Callable[[], Run]) -> None:
     assert len(text) < 2_000_000
 
 
+@pytest.mark.slow
 def test_the_page_says_what_ran_and_what_came_of_it() -> None:
     """Seed, hash, digest, replay command, every invariant with its checks, every objective, fault and moment are there."""
     run = eventful()
@@ -111,6 +113,7 @@ def test_the_page_says_what_ran_and_what_came_of_it() -> None:
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL).lower().replace("tenan", "")
 
 
+@pytest.mark.slow
 def test_the_same_run_makes_the_same_page() -> None:
     """The report is a function of the run, to the byte."""
     assert report.html(rehearse(drill(*FAULTS[:2]))) == report.html(rehearse(drill(*FAULTS[:2])))
@@ -134,6 +137,7 @@ def test_what_a_scenario_says_is_only_text() -> None:
     assert not Page(text).tags["script"]
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """A directory that is not there is unusable input."""
     with pytest.raises(UnusableInput, match=r"report\.html: the report cannot be written"):

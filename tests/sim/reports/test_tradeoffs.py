@@ -32,6 +32,7 @@ def test_a_measure_is_drawn_over_its_cost(swept: SweepResult) -> None:
         swept.plot_tradeoff("audit_backlog_max", "uploads")
 
 
+@pytest.mark.slow
 def test_the_page_has_the_costs_and_a_label_for_each_cell_of_its_table(swept: SweepResult, tmp_path: Path) -> None:
     """On a narrow screen the head of the table is gone, so each number says what it is."""
     page = tmp_path / "sweep.html"

@@ -67,6 +67,7 @@ def test_a_scenario_survives_its_file(value: Scenario) -> None:
     assert again.hash == value.hash
 
 
+@pytest.mark.slow
 @given(scenarios())
 @settings(max_examples=20, deadline=None)
 def test_a_scenario_survives_json(value: Scenario) -> None:

@@ -123,6 +123,7 @@ curves = st.lists(
 ).map(lambda turns: tuple(Turn(Seconds(at), factor) for at, factor in sorted(turns)))
 
 
+@pytest.mark.slow
 @given(curves, st.integers(0, 20))
 @settings(max_examples=25, deadline=None)
 def test_arrivals_follow_the_curve(curve: tuple[Turn, ...], seed: int) -> None:

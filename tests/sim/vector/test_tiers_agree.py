@@ -48,6 +48,7 @@ def both(name: str) -> tuple[RunResult, VectorResult]:
     return run(chosen, progress=False), run(chosen, tier="vector", progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_verdict_is_the_same(name: str) -> None:
     """Met, missed and undecided, by objectives and by convergence."""

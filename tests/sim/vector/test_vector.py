@@ -106,6 +106,7 @@ def altered(scenario: Scenario, **changes: object) -> Scenario:
     return msgspec.structs.replace(scenario, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("fault", PRIMITIVES, ids=lambda fault: fault.id)
 def test_the_tiers_agree_on_each_primitive(fault: Fault) -> None:
@@ -115,6 +116,7 @@ def test_the_tiers_agree_on_each_primitive(fault: Fault) -> None:
     assert found.most <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_the_tiers_agree_on_everything_at_once() -> None:
     """So they do under all the faults together, while the store is nearly saturated."""
     policy = msgspec.structs.replace(POLICY, service=S(0.02), merge=S(0.005))
@@ -123,6 +125,7 @@ def test_the_tiers_agree_on_everything_at_once() -> None:
     assert found.most <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_the_tiers_agree_on_the_scenario_of_the_bench() -> None:
     """Fifty faults, at a rate at which a synchronisation covers many frames."""
     found = compare(bench.scenario(4000), records(5000), KEYRING, 3)
@@ -187,6 +190,7 @@ def exact_scenarios(draw: st.DrawFn) -> Scenario:
     return plain(*faults, rate=draw(st.floats(1, 12)), policy=policy, network=network, quiet=3)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=few(20), deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )  # to shrink takes minutes
@@ -303,6 +307,7 @@ def compiled(language: str) -> Kernels:
 in_both = pytest.mark.parametrize("language", ["C", "Numba"])
 
 
+@pytest.mark.slow
 @in_both
 @settings(deadline=None)  # Numba may compile
 @given(moments, st.integers(0, 2**32), st.lists(st.floats(0, 6), max_size=5))
@@ -430,6 +435,7 @@ def _advanced(
     return [states, claims, latencies, answers, claimed, done, np.array(statuses)]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_kernels_agree_to_the_last_bit(seed: int) -> None:
@@ -574,6 +580,7 @@ def taken(requests: int) -> tuple[int, list[str]]:
     return int(size), large
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_requests() -> None:
     """Five million requests take the room of half a million, Python and all libraries included: a hundred megabytes."""
     few, _ = taken(500_000)
@@ -609,6 +616,7 @@ def test_the_command_prints_json(file: Path, capsys: pytest.CaptureFixture[str])
     assert msgspec.json.decode(capsys.readouterr().out)["counts"]["offered"] > 1000
 
 
+@pytest.mark.slow
 def test_the_command_loads_nothing_large(file: Path) -> None:
     """Libraries for figures, statistics and compilers stay where they are, or they would take more room than the run."""
     told = printed(COMMAND, "run", str(file), "--tier", "vector", "--requests", "1000", "--quiet")

@@ -112,6 +112,7 @@ def test_every_mark_has_a_run() -> None:
     assert MADE_BY.keys() == COVERAGE_MARKS.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", MADE_BY)
 def test_a_run_comes_to_its_mark(mark: str) -> None:
     """Each mark is noted where what it means has happened."""

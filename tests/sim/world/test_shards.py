@@ -142,6 +142,7 @@ def errors(run: Run) -> float:
     return sum(number for status, number in statuses.items() if status >= 500) / sum(statuses.values())
 
 
+@pytest.mark.slow
 def test_a_shard_that_loses_a_replica_costs_a_moment() -> None:
     """With a replica left, errors stay within one in a hundred and latency within half a second, and nothing is lost."""
     run = rehearse(sharded(crash(20, 30), layout=Layout(shards=4, replicas=2)), records(2000))
@@ -156,6 +157,7 @@ def test_a_shard_that_loses_a_replica_costs_a_moment() -> None:
     assert sum(shard.errors for shard in found.values()) == run.measures.statuses[503]
 
 
+@pytest.mark.slow
 def test_a_shard_that_loses_all_replicas_costs_the_time_of_the_fault() -> None:
     """Its region answers 503 to all meanwhile, since the log comes first (ORD-4), and catches up afterwards."""
     run = rehearse(sharded(crash(20, 10, everything=True), layout=Layout(shards=4, replicas=2)), records(2000))
@@ -165,6 +167,7 @@ def test_a_shard_that_loses_all_replicas_costs_the_time_of_the_fault() -> None:
     assert run.measures.counts.acknowledged == run.measures.counts.offered
 
 
+@pytest.mark.slow
 def test_replicas_that_nothing_happens_to_change_nothing() -> None:
     """The random numbers of a run do not depend on how many copies a shard has."""
     runs = [rehearse(sharded(layout=Layout(shards=3, replicas=n), rate=5)) for n in (1, 3)]
@@ -172,6 +175,7 @@ def test_replicas_that_nothing_happens_to_change_nothing() -> None:
     assert runs[0].events == runs[1].events
 
 
+@pytest.mark.slow
 def test_shards_take_load_off_each_other() -> None:
     """At a rate that one server cannot serve, four can."""
     slow = msgspec.structs.replace(drill().policy, service=Seconds(0.12))
@@ -184,6 +188,7 @@ def test_shards_take_load_off_each_other() -> None:
     assert not one.measures.stores
 
 
+@pytest.mark.slow
 def test_a_slow_store_is_slow_and_no_more() -> None:
     """Latency rises with the factor, and everything is delivered."""
     slow = SlowStore("eu", 20.0, id="slow", start=Seconds(10), duration=Seconds(40))

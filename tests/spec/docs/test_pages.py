@@ -52,6 +52,7 @@ def test_the_tutorial_prints_what_it_shows(page: str) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_and_options_exist(page: str) -> None:
     """A line of shell that begins with `flk` names a command, and options that it has."""

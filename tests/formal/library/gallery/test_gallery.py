@@ -129,6 +129,7 @@ def base_of(design: Design) -> Protocol:
     return design.protocol.base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DESIGNS)
 def test_a_design_is_refuted_in_so_many_steps(name: str) -> None:
     """The shortest counterexample is as long as it should be."""
@@ -159,6 +160,7 @@ LARGE = {"single-watermark", "opened-one-after-another"}
 """Designs whose states the readable engine takes more than ten seconds to come to."""
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize(
     "name",

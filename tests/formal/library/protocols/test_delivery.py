@@ -142,6 +142,7 @@ def test_records_and_keys_do_not_interact(name: str, shared: int, each: int, siz
     assert sum(searched(name, size).layers) == shared * each**size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_conjunct_of_every_guard_decides_alone(name: str) -> None:
     """Each is seen true, and in some reachable state it is all that keeps an action from happening."""
@@ -186,6 +187,7 @@ def test_a_planted_fault_breaks_an_invariant(name: str, mutant: str) -> None:
     assert found.verdict is Verdict.VIOLATED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_promise_is_broken_by_a_planted_fault(name: str) -> None:
     """No `always` and no `never` holds whatever the actions do: a fault in one action breaks it."""

@@ -49,6 +49,7 @@ def test_every_property_holds_and_every_witness_is_near() -> None:
     }
 
 
+@pytest.mark.slow
 def test_every_action_happens_and_every_guard_decides() -> None:
     """Each conjunct is seen true and false, but that of a node which stands still for two changes, and what its last one implies:
     a fence at the layout that a node knows is open, since the node has raised it.
