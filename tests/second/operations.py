@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from . import clock, merkle, ring, segments, signals, vrf
+from . import clock, merkle, notes, ring, segments, signals, vrf
 from .canonical import canonical, content_digest
 from .coherence import coherence
 from .ed25519 import public_key
@@ -161,6 +161,13 @@ OPERATIONS: dict[str, Callable[[Given], object]] = {
     "vrf_seed": lambda given: vrf.seed_shown(
         unpacked(given["key"]), given["vrf_proof"], given["merkle_root"], given["epoch"], given["shard_id"]
     ),
+    "note_signature": lambda given: notes.signature(
+        given["name"], unpacked(given["secret"]), given["text"], given.get("seconds")
+    ),
+    "checkpoint": lambda given: notes.checkpoint(
+        unpacked(given["note"]), notes.key_of(given["log"]), [notes.key_of(each) for each in given.get("witnesses", ())]
+    ),
+    "tiles": lambda given: notes.tiles(given["leaves"]),
     "node": _node,
 }
 """Every operation. Each raises `Broken` where the protocol answers with an error."""

@@ -53,7 +53,7 @@ def declinable() -> dict[str, str]:
     """The flags of cases that a subject may decline, each with what it needs.
 
     >>> sorted(declinable())
-    ['ed25519', 'judged', 'lone-surrogate', 'mt19937', 'shortest', 'vrf', 'zlib']
+    ['ed25519', 'judged', 'lone-surrogate', 'mt19937', 'shortest', 'tlog', 'vrf', 'zlib']
     """
     return dict(_table().declinable)
 

@@ -159,6 +159,14 @@ UNKNOWN = {
     "an_output_of_any_proof": "VRF-2, VRF-3: what a proof that shows nothing comes to, nobody can foresee",
     "a_seed_backwards": "VRF-5: one order of bytes of many",
     "a_proof_of_another_suite": "VRF-1: the other suites are not built here",
+    "a_key_id_without_the_kind": "TLOG-1: an id of other bytes is as good as any other",
+    "a_time_that_is_not_signed": "TLOG-1: a signature of another text is as good as any other",
+    "any_text_is_signed": "TLOG-1: what is made of a text that no note can have, nobody can foresee",
+    "a_wrong_signature_is_passed_over": "TLOG-1: the note is refused all the same, for want of a signature",
+    "any_log_that_the_key_signed": "TLOG-2: a checkpoint of another log is as good as its own",
+    "a_witness_by_name": "TLOG-1: only the names of witnesses differ",
+    "partial_tiles_rise": "TLOG-3: which hash a tile has that should not be there, nobody can foresee",
+    "numbers_of_three_digits": "TLOG-3: other names for the same objects",
 }
 """Mistakes that no form can explain, each with the requirements that it breaks and the reason."""
 BESIDES = {"signs_shortest_reals": {"C14N-9"}}

@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 import zlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -27,6 +27,7 @@ from flk.conformance.operations.clocks import EntryForm, JoinInput, Observed, Ob
 from flk.conformance.operations.drawing import DrawInput, ProveInput, Proven, VerifyInput
 from flk.conformance.operations.forms import timestamp
 from flk.conformance.operations.node import Answered, NodeInput
+from flk.conformance.operations.notes import CheckpointInput, NoteInput, Signed, Tiled, TilesInput
 from flk.conformance.operations.placement import PauseInput, RingInput
 from flk.conformance.operations.records import Body, Triple, ValidRecord
 from flk.conformance.operations.segments import DamagedSegment, FrameInput, NamedSegment, ScanResult
@@ -36,8 +37,10 @@ from flk.conformance.operations.trees import Consistency, Inclusion, Leaves, Pos
 from flk.model.entries.entry import Outcome
 from flk.model.log.hlc import at, text
 from flk.model.record.canonical import Profile, canonical_bytes, fixed9, round9
-from flk.model.record.signing import Algorithm
+from flk.model.record.signing import Algorithm, Ed25519PrivateKey
 from flk.model.refusal import Malformed, Unauthenticated
+from flk.model.transparency.checkpoints import checkpoint_of
+from flk.model.transparency.notes import BadNote, Verifier, read_note, signed_by
 from flk.model.vrf.ecvrf import output_of
 from flk.spec.constants import CONSTANTS
 
@@ -741,3 +744,85 @@ def a_seed_backwards(given: DrawInput) -> int | None:
 def an_epoch_of_one_digit(given: DrawInput) -> int | None:
     """Of the epoch only the first digit goes into the message."""
     return operations.drawing.vrf_seed(msgspec.structs.replace(given, epoch=int(str(given.epoch)[:1])))
+
+
+# --- transparency logs ---
+
+
+@caught_by("note_signature/signed/checkpoint")
+def a_key_id_without_the_kind(given: NoteInput) -> str:
+    """The id is of name and key alone."""
+    line = operations.notes.note_signature(given)
+    head, _, spelt = line.rpartition(" ")
+    public = Ed25519PrivateKey(given.secret).public()
+    id_ = sha256(given.name.encode() + b"\n" + public).digest()[:4]
+    return f"{head} {b64encode(id_ + b64decode(spelt)[4:]).decode()}"
+
+
+@caught_by("note_signature/cosigned/ordinary")
+def a_time_that_is_not_signed(given: NoteInput) -> str:
+    """A cosignature is the signature of the text, behind the time."""
+    if given.seconds is None:
+        return operations.notes.note_signature(given)
+    line = operations.notes.note_signature(given)
+    head, _, spelt = line.rpartition(" ")
+    made = Ed25519PrivateKey(given.secret).sign(given.text.encode())
+    return f"{head} {b64encode(b64decode(spelt)[:12] + made).decode()}"
+
+
+@caught_by("note_signature/no-text/tab")
+def any_text_is_signed(given: NoteInput) -> str:
+    """Control characters are signed like any other."""
+    clean = "".join(each for each in given.text if each >= " " or each == "\n").removesuffix("\n") + "\n"
+    return operations.notes.note_signature(msgspec.structs.replace(given, text=clean))
+
+
+@caught_by("checkpoint/no-note/changed-signature")
+def a_wrong_signature_is_passed_over(given: CheckpointInput) -> Signed:
+    """As one by an unknown key would be."""
+    try:
+        return operations.notes.checkpoint(given)
+    except BadNote as bad:
+        raise BadNote(str(bad).replace("TLOG-1", "TLOG-2")) from None
+
+
+@caught_by("checkpoint/no-checkpoint/of-another-log")
+def any_log_that_the_key_signed(given: CheckpointInput) -> Signed:
+    """The name in the text is not compared with that of the key."""
+    try:
+        return operations.notes.checkpoint(given)
+    except BadNote as bad:
+        if str(bad).startswith("TLOG-1"):
+            raise
+        found = checkpoint_of(read_note(given.note).text)
+        if Verifier.parse(given.log) not in signed_by(read_note(given.note), (Verifier.parse(given.log),)):
+            raise
+        return Signed(found.size, found.root.hex(), ())
+
+
+@caught_by("checkpoint/signed/witness-signed")
+def a_witness_by_name(given: CheckpointInput) -> Signed:
+    """Whoever signed under a witness's name is taken for one who cosigned."""
+    found = operations.notes.checkpoint(given)
+    under = {signature.name for signature in read_note(given.note).signatures}
+    names = tuple(name for key in given.witnesses if (name := Verifier.parse(key).name) in under)
+    return msgspec.structs.replace(found, witnesses=names)
+
+
+@caught_by("tiles/00257-leaves")
+def partial_tiles_rise(given: TilesInput) -> Tiled:
+    """A tile that is not full has a hash on the level above, too."""
+    found = operations.notes.tiles(given)
+    if given.leaves % 256 and given.leaves > 256:
+        return msgspec.structs.replace(found, objects={**found.objects, "tile/1/000.p/9": "0" * 64})
+    return found
+
+
+@caught_by("tiles/66049-leaves")
+def numbers_of_three_digits(given: TilesInput) -> Tiled:
+    """Tiles are counted in three digits, however many there are."""
+    found = operations.notes.tiles(given)
+    short = {name.replace("/x000/", "/"): digest for name, digest in found.objects.items()}
+    return msgspec.structs.replace(
+        found, objects={name.replace(".p/1", ".p/001"): each for name, each in short.items()}
+    )

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
-from flk.conformance.cases import bodies, clocks, drawing, forms, logs, nodes, places, points, trees
+from flk.conformance.cases import bodies, clocks, drawing, forms, logs, nodes, notes, places, points, trees
 
 CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     **forms.CASES,
@@ -15,6 +15,7 @@ CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     **logs.CASES,
     **places.CASES,
     **drawing.CASES,
+    **notes.CASES,
     **nodes.CASES,
 }
 """The inputs of each operation, as JSON has them."""

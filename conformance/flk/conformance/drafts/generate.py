@@ -17,6 +17,7 @@ from flk.conformance.drafts import (
     forgeries,
     judgements,
     nodes,
+    notes,
     numbers,
     placement,
     records,
@@ -43,6 +44,7 @@ _MODULES = (
     segments,
     placement,
     drawing,
+    notes,
     nodes,
 )
 

@@ -16,6 +16,7 @@ from flk.conformance.operations import (
     clocks,
     drawing,
     node,
+    notes,
     placement,
     records,
     segments,
@@ -63,6 +64,9 @@ OPERATIONS: dict[str, Operation] = {
         drawing.vrf_prove,
         drawing.vrf_verify,
         drawing.vrf_seed,
+        notes.note_signature,
+        notes.checkpoint,
+        notes.tiles,
         node.node,
     )
 }

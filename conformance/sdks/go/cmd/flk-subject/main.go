@@ -66,6 +66,9 @@ func main() {
 	for _, name := range []string{"vrf", "vrf_prove", "vrf_verify", "vrf_seed"} {
 		hello.Declined[name] = "records whose seed is drawn are not made or read here yet"
 	}
+	for _, name := range []string{"tlog", "note_signature", "checkpoint", "tiles"} {
+		hello.Declined[name] = "the logs of auditors are not read here; golang.org/x/mod/sumdb does it"
+	}
 	if err := subject.Serve(os.Stdin, os.Stdout, hello, operations); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

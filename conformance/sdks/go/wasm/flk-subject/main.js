@@ -62,6 +62,8 @@ const NODES = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segme
 for (const name of NODES) DECLINED[name] = "a matter of nodes, not of agents and verifiers";
 const DRAWN = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
 for (const name of DRAWN) DECLINED[name] = "records whose seed is drawn are not made or read here yet";
+const LOGS = ["tlog", "note_signature", "checkpoint", "tiles"];
+for (const name of LOGS) DECLINED[name] = "the logs of auditors are not read here";
 const about = { protocol: 1, name: "flk-sdk", version: "0.1", language: "WebAssembly" };
 const HELLO = { ...about, operations: Object.keys(OPERATIONS), declined: DECLINED };
 

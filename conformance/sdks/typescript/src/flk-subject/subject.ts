@@ -41,6 +41,7 @@ const ZLIB =
   (await flk.compressibility(PROBE)) === 1095 / 3000 ? [] : [["zlib", "this platform writes a deflate of its own"]];
 const NODES = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"];
 const DRAWN = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
+const LOGS = ["tlog", "note_signature", "checkpoint", "tiles"];
 const HELLO = {
   protocol: 1,
   name: "flk-sdk",
@@ -50,6 +51,7 @@ const HELLO = {
     ...ZLIB,
     ...NODES.map((name) => [name, "a matter of nodes, not of agents and verifiers"]),
     ...DRAWN.map((name) => [name, "records whose seed is drawn are not made or read here yet"]),
+    ...LOGS.map((name) => [name, "the logs of auditors are not read here"]),
   ]),
 };
 

@@ -71,6 +71,8 @@ fn main() -> std::io::Result<()> {
     let drawn = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
     let mut declined = nodes.map(|name| (name, "a matter of nodes, not of agents and verifiers")).to_vec();
     declined.extend(drawn.map(|name| (name, "records whose seed is drawn are not made or read here yet")));
+    let logs = ["tlog", "note_signature", "checkpoint", "tiles"];
+    declined.extend(logs.map(|name| (name, "the logs of auditors are not read here")));
     let hello = Hello { name: "flk-sdk", version: env!("CARGO_PKG_VERSION"), declined: &declined };
     serve(stdin().lock(), stdout().lock(), &hello, OPERATIONS)
 }
