@@ -1,6 +1,6 @@
 """The keys of a node that runs: read at its start, and again whenever somebody asks (SIGN-8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flk.impl.keys import keyring_of, policy_verifiers, read_keys
@@ -12,11 +12,11 @@ from flk.model.log.hlc import Timestamp, wall_seconds
 from flk.model.policies.document import VrfMode
 from flk.model.policies.ruling import Ruling
 from flk.model.policies.signing import PolicyKeys
-from flk.model.programs.examine import Examine, claims_of, trust_of
+from flk.model.programs.examine import Examine, claims_of, examine_each, one_after_the_other, trust_of
 from flk.model.record.canonical import Profile
 from flk.model.record.drawing import require_drawn
 from flk.model.record.record import decode
-from flk.model.refusal import Unauthenticated
+from flk.model.refusal import Refused, Unauthenticated
 
 
 class LiveKeys:
@@ -50,17 +50,23 @@ class LiveKeys:
         it has on trial, `doubtful` is told the requirement (VRF-6).
         """
 
-        def examined(submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /) -> Claim:
-            claim = self(submission, timestamp, region, stated)
-            if stated.text and trust_of(self._keyring).ruling(stated).of(submission.tenant).vrf is VrfMode.SHADOW:
-                try:
-                    keys = self._keyring.vrf_keys(submission.tenant, wall_seconds(timestamp))
-                    require_drawn(decode(submission.body), keys)
-                except Unauthenticated as refusal:
-                    doubtful(refusal.requirement)
-            return claim
+        return _Doubting(self, doubtful)
 
-        return examined
+    def doubt(self, submission: Submission, timestamp: Timestamp, stated: Stated) -> str:
+        """The requirement by which a record that is taken would be refused if its policy did not have proofs of seeds on trial."""
+        if stated.text and trust_of(self._keyring).ruling(stated).of(submission.tenant).vrf is VrfMode.SHADOW:
+            try:
+                keys = self._keyring.vrf_keys(submission.tenant, wall_seconds(timestamp))
+                require_drawn(decode(submission.body), keys)
+            except Unauthenticated as refusal:
+                return refusal.requirement
+        return ""
+
+    def each(
+        self, payloads: Sequence[bytes], timestamps: Sequence[Timestamp], region: str, stated: Stated = UNSTATED
+    ) -> Sequence[Claim | Refused]:
+        """As `examine_each`."""
+        return examine_each(self._examine, payloads, timestamps, region, stated)
 
     def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
         """As `claims_of`."""
@@ -71,3 +77,26 @@ class LiveKeys:
         self.entries = read_keys(self.path)
         self._keyring = keyring_of(self.entries, self._profiles, policy_verifiers(self.path))
         self._examine = examining(self._keyring)
+
+
+class _Doubting:
+    """`examine`, and what would be refused is told."""
+
+    def __init__(self, keys: LiveKeys, doubtful: Callable[[str], object]) -> None:
+        self._keys = keys
+        self._doubtful = doubtful
+
+    def __call__(
+        self, submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /
+    ) -> Claim:
+        claim = self._keys(submission, timestamp, region, stated)
+        if doubt := self._keys.doubt(submission, timestamp, stated):
+            self._doubtful(doubt)
+        return claim
+
+    def each(
+        self, payloads: Sequence[bytes], timestamps: Sequence[Timestamp], region: str, stated: Stated = UNSTATED
+    ) -> Sequence[Claim | Refused]:
+        if stated.text:  # it may have proofs on trial
+            return one_after_the_other(self, payloads, timestamps, region, stated)
+        return self._keys.each(payloads, timestamps, region)
