@@ -54,7 +54,7 @@ class LiveKeys:
 
     def doubt(self, submission: Submission, timestamp: Timestamp, stated: Stated) -> str:
         """The requirement by which a record that is taken would be refused if its policy did not have proofs of seeds on trial."""
-        if stated.text and trust_of(self._keyring).ruling(stated).of(submission.tenant).vrf is VrfMode.SHADOW:
+        if trust_of(self._keyring).ruling(stated).of(submission.tenant).vrf is VrfMode.SHADOW:
             try:
                 keys = self._keyring.vrf_keys(submission.tenant, wall_seconds(timestamp))
                 require_drawn(decode(submission.body), keys)
@@ -90,7 +90,7 @@ class _Doubting:
         self, submission: Submission, timestamp: Timestamp, region: str, stated: Stated = UNSTATED, /
     ) -> Claim:
         claim = self._keys(submission, timestamp, region, stated)
-        if doubt := self._keys.doubt(submission, timestamp, stated):
+        if stated.text and (doubt := self._keys.doubt(submission, timestamp, stated)):
             self._doubtful(doubt)
         return claim
 

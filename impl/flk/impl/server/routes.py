@@ -142,7 +142,7 @@ class Service(Probes):
         tenant = _tenant(request)
 
         def done(response: Response) -> None:
-            self._note(request.peer, tenant, [body], [response])
+            self._note(request.peer, tenant, body, response)
             answer(response)
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
@@ -157,7 +157,7 @@ class Service(Probes):
         tenant = _tenant(request)
 
         def done(responses: Sequence[Response]) -> None:
-            self._note(request.peer, tenant, bodies, responses)
+            self._note_all(request.peer, tenant, bodies, responses)
             answer(responses)
             self._metrics.submit_seconds.observe_many(perf_counter() - began, len(responses))
 
@@ -167,22 +167,28 @@ class Service(Probes):
         program = ingest_batch(tenant, bodies, self._region, self._examine)
         self._runtime.begin(program, done, failed, request.within, len(bodies))
 
-    def _note(self, peer: str, tenant: str, bodies: Sequence[bytes], responses: Sequence[Response]) -> None:
-        """Give back what authentic records took from their peer's bucket, and count the answers."""
-        authentic = [len(body) for body, response in zip(bodies, responses, strict=True) if proves_authentic(response)]
-        if authentic:
-            self._admission.give_back(peer, sum(authentic), len(authentic))
+    def _note(self, peer: str, tenant: str, body: bytes, response: Response) -> None:
+        """Give back what an authentic record took from its peer's bucket, and count its answer."""
+        if proves_authentic(response):
+            self._admission.give_back(peer, len(body))
+        if response.status in STATES_ENTRY:
+            self._metrics.by_tenant.answered(tenant, response.status)
+        else:
+            self._count_refusal(response, tenant)
+        if response.status == HTTPStatus.CONFLICT:
+            stored = msgspec.json.decode(response.body, type=StoredOutcome)
+            log.warning("equivocation", tenant=tenant, pcs_id=stored.pcs_id)
+
+    def _note_all(self, peer: str, tenant: str, bodies: Sequence[bytes], responses: Sequence[Response]) -> None:
+        """As `_note` for each; those that are stored and acknowledged are counted together."""
         statuses = Counter([response.status for response in responses])
-        for status in statuses.keys() & STATES_ENTRY:
-            self._metrics.by_tenant.answered(tenant, status, times=statuses[status])
         if statuses.keys() <= ACKNOWLEDGED:
-            return
-        for response in responses:
-            if response.status == HTTPStatus.CONFLICT:
-                stored = msgspec.json.decode(response.body, type=StoredOutcome)
-                log.warning("equivocation", tenant=tenant, pcs_id=stored.pcs_id)
-            elif response.status not in STATES_ENTRY:
-                self._count_refusal(response, tenant)
+            self._admission.give_back(peer, sum(map(len, bodies)), len(bodies))
+            for status, times in statuses.items():
+                self._metrics.by_tenant.answered(tenant, status, times=times)
+        else:
+            for body, response in zip(bodies, responses, strict=True):
+                self._note(peer, tenant, body, response)
 
     def _refused(self, refusal: Refused, tenant: str = "") -> Answer:
         response = refuse(refusal)

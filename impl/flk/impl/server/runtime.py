@@ -18,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -97,6 +98,8 @@ class Runtime:
         self._recover = recover
         self._in_thread = in_thread
         self._trace = trace or Untraced()
+        self.is_traced = type(self._trace) is not Untraced
+        """Whether each effect of each program is recorded."""
         self._queues: dict[type[Effect[object]], deque[_Waiting[Any]]] = {
             Append: deque(),
             Store: deque(),
@@ -126,11 +129,6 @@ class Runtime:
         self._stopping = False
         self._chores_due = True  # as of the last batch that logged anything, or the last tick
         self._gaps: set[str] = set()
-
-    @property
-    def is_traced(self) -> bool:
-        """Whether each effect of each program is recorded."""
-        return type(self._trace) is not Untraced
 
     def perform(self, program: Program[R]) -> R:
         """Run one program to its end, alone. Not while `serve` runs. Raises what the program raises."""
@@ -275,16 +273,16 @@ class Runtime:
             self._resume(group, results, began)
 
     def _resume(self, group: Sequence[_Waiting[Any]], results: Sequence[Any], began: int) -> None:
-        at = 0
+        left = iter(results)
         for waiting in group:
-            own = results[at : at + len(waiting.effects)]
-            at += len(own)
-            for effect, result in zip(waiting.effects, own, strict=True):
-                self._trace.record(waiting.run, effect, began, result)
             if waiting.several:
+                own = [*islice(left, len(waiting.effects))]
+                for effect, result in zip(waiting.effects, own, strict=True) if self.is_traced else ():
+                    self._trace.record(waiting.run, effect, began, result)
                 self._run_on(waiting, waiting.program.send, own)
             else:
-                (result,) = own
+                result = next(left)
+                self._trace.record(waiting.run, waiting.effects[0], began, result)
                 step = waiting.program.throw if isinstance(result, Refused) else waiting.program.send
                 self._run_on(waiting, step, result)
 
@@ -312,7 +310,7 @@ class Runtime:
     def _advance_alone(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[object]], value: object) -> bool:
         try:
             effect = step(value)
-            while (kind := _kind(effect)) not in self._queues:
+            while (kind := type(effect)) not in self._queues and _kind(effect) not in self._queues:
                 try:
                     result = self._trace.around(self.node.perform, waiting.run)(effect)
                 except Refused as refusal:
@@ -327,8 +325,10 @@ class Runtime:
             self._trace.end(waiting.run, error)
             waiting.failed(error)
             return False
-        waiting.several = isinstance(effect, Each)
-        waiting.effects = effect.effects if isinstance(effect, Each) else (effect,)
+        if isinstance(effect, Each):
+            kind, waiting.several, waiting.effects = _kind(effect), True, effect.effects
+        else:
+            waiting.several, waiting.effects = False, (effect,)
         self._queues[kind].append(waiting)
         if kind is Append:
             self._to_log += len(waiting.effects)

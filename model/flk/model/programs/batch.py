@@ -2,8 +2,8 @@
 next. So a runtime logs, examines and stores them by one step each.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import TypeVar, cast
 
 from flk.model.effects import INBOX, Admit, Append, Each, Program, Store
 from flk.model.flow.submission import Response, answer, payloads_of, refuse
@@ -33,9 +33,11 @@ def ingest_batch(tenant: str, bodies: Sequence[bytes], region: str, examine: Exa
 
 
 def _going_on(
-    numbers: Iterable[int], results: Iterable[R | Refused], answers: dict[int, Response]
-) -> tuple[list[int], list[R]]:
+    numbers: Sequence[int], results: Sequence[R | Refused], answers: dict[int, Response]
+) -> tuple[Sequence[int], Sequence[R]]:
     """Who was not refused, and what it has come to; who was is answered."""
+    if not any(issubclass(kind, Refused) for kind in set(map(type, results))):
+        return numbers, cast("Sequence[R]", results)
     there, come_to = [], []
     for number, result in zip(numbers, results, strict=True):
         if isinstance(result, Refused):
