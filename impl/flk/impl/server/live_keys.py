@@ -6,13 +6,13 @@ from pathlib import Path
 from flk.impl.keys import keyring_of, policy_verifiers, read_keys
 from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim
-from flk.model.flow.submission import Submission
+from flk.model.flow.submission import Submission, from_payload
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp, wall_seconds
 from flk.model.policies.document import VrfMode
 from flk.model.policies.ruling import Ruling
 from flk.model.policies.signing import PolicyKeys
-from flk.model.programs.examine import Examine, claims_of, examine_each, one_after_the_other, trust_of
+from flk.model.programs.examine import Examine, claims_of, examine_each, trust_of
 from flk.model.record.canonical import Profile
 from flk.model.record.drawing import require_drawn
 from flk.model.record.record import decode
@@ -97,6 +97,9 @@ class _Doubting:
     def each(
         self, payloads: Sequence[bytes], timestamps: Sequence[Timestamp], region: str, stated: Stated = UNSTATED
     ) -> Sequence[Claim | Refused]:
-        if stated.text:  # it may have proofs on trial
-            return one_after_the_other(self, payloads, timestamps, region, stated)
-        return self._keys.each(payloads, timestamps, region)
+        found = self._keys.each(payloads, timestamps, region, stated)
+        if stated.text:
+            for payload, timestamp, one in zip(payloads, timestamps, found, strict=True):
+                if not isinstance(one, Refused) and (doubt := self._keys.doubt(from_payload(payload), timestamp, stated)):
+                    self._doubtful(doubt)
+        return found

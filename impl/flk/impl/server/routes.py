@@ -28,8 +28,7 @@ from flk.model.flow.answers import ACKNOWLEDGED, BATCH_PATH, STATES_ENTRY
 from flk.model.flow.batch import MEDIA_TYPE, records_of, require_size
 from flk.model.flow.quota import proves_authentic
 from flk.model.flow.submission import Problem, Response, StoredOutcome, Submission, refuse
-from flk.model.programs.batch import ingest_batch
-from flk.model.programs.bounded import receive
+from flk.model.programs.bounded import receive, receive_batch
 from flk.model.programs.examine import Examine
 from flk.model.refusal import Refused
 from flk.spec.constants import CONSTANTS, Http
@@ -124,7 +123,7 @@ class Service(Probes):
             respond(self._refused(refusal, tenant))
             return
         answers = Answers(len(records), lambda lines: respond(Answer(HTTPStatus.OK, lines, _NDJSON)))
-        if self._node.tenants.is_bounded(tenant) or self._runtime.is_traced:
+        if self._runtime.is_traced:  # a trace tells of each record by itself
             self._beginnings.add(
                 (1, partial(self._begin, request, record, partial(answers.give, number)))
                 for number, record in enumerate(records)
@@ -164,7 +163,7 @@ class Service(Probes):
         def failed(error: Exception) -> None:
             answer([_failed(error)] * len(bodies))
 
-        program = ingest_batch(tenant, bodies, self._region, self._examine)
+        program = receive_batch(tenant, bodies, self._region, self._examine, self._node.tenants)
         self._runtime.begin(program, done, failed, request.within, len(bodies))
 
     def _note(self, peer: str, tenant: str, body: bytes, response: Response) -> None:
