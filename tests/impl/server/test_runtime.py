@@ -73,7 +73,9 @@ def test_claims_reach_the_store_in_log_order(
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.lists(st.sampled_from([*STORY[:6], *MANY[:8]]), min_size=1, max_size=9), max_size=6), st.integers(1, 7))
+@given(
+    st.lists(st.lists(st.sampled_from([*STORY[:6], *MANY[:8]]), min_size=1, max_size=9), max_size=6), st.integers(1, 7)
+)
 def test_batches_and_single_submissions_claim_in_log_order(
     tmp_path_factory: pytest.TempPathFactory, groups: list[list[Submission]], at_most: int
 ) -> None:
@@ -82,7 +84,8 @@ def test_batches_and_single_submissions_claim_in_log_order(
     """
 
     async def story(rig: Rig) -> list[list[int]]:
-        loop, ended = asyncio.get_running_loop(), []
+        loop = asyncio.get_running_loop()
+        ended: list[asyncio.Future[Any]] = []
         for group in groups:
             program = ingest_batch("default", [sent.body for sent in group], "eu", EXAMINE)
             one: asyncio.Future[list[Response]] = loop.create_future()

@@ -1,6 +1,6 @@
 """Batches by one program: whatever is refused, and wherever it stops, each record is answered as by `ingest` (BAT-1, BAT-3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -58,7 +58,7 @@ def kept(world: World) -> tuple[list[bytes], dict[Key, tuple[str, object]]]:
     return frames, outcomes(entries)
 
 
-def outcomes(entries: dict[Key, Entry]) -> dict[Key, tuple[str, object]]:
+def outcomes(entries: Mapping[Key, Entry]) -> dict[Key, tuple[str, object]]:
     """What a store says, but for when."""
     return {key: (entry.digest, entry.outcome) for key, entry in entries.items()}
 
@@ -104,7 +104,7 @@ def begun_together(bodies: Sequence[bytes], tenant: str, perform: Any, region: s
 def test_each_record_is_answered_as_by_ingest(
     bodies: list[bytes], tenant: str, kind: type[Effect[Any]], refused: frozenset[int]
 ) -> None:
-    """Any records of any tenant, where any of a kind of effects is refused: answers, log and store are those of one program each."""
+    """Any records of any tenant, any of a kind of effects refused: answers, log and store are those of a program for each."""
     together, apart = World("eu"), World("eu")
     program = one_by_one(ingest_batch(tenant, bodies, "eu", EXAMINE))
     answers = run(program, failing(together.nodes["eu"], kind, refused))
@@ -116,7 +116,7 @@ def test_each_record_is_answered_as_by_ingest(
 @settings(max_examples=40, deadline=None)
 @given(BATCHES, st.booleans(), st.sampled_from(["default", "nobody", "a/b"]))
 def test_a_tenant_with_a_quota_is_answered_and_charged_as_by_ingest(
-    bodies: list[bytes], used_up: bool, tenant: str  # noqa: FBT001
+    bodies: list[bytes], used_up: bool, tenant: str
 ) -> None:
     """Within the quota all is taken; beyond it what is authentic is refused, and what is not goes the way that it always goes
     (TEN-1, TEN-2). Each authentic record that is logged is charged.
@@ -139,7 +139,7 @@ def test_a_tenant_with_a_quota_is_answered_and_charged_as_by_ingest(
 
 
 def test_a_batch_stopped_anywhere_is_sent_again() -> None:
-    """Crash at each of its effects, recover, send it again: outcomes are those of an undisturbed node, and what was stored stays."""
+    """Crash at each of its effects, recover, send it again: outcomes are those of a calm node, and what was stored stays."""
     calm = World("eu")
     calm.run("eu", one_by_one(ingest_batch("default", OF_STORY, "eu", EXAMINE)))
 

@@ -49,7 +49,6 @@ class LiveKeys:
         """`examine` for what comes in: of a record that is taken, and would not be if the policy enforced the proofs of seeds that
         it has on trial, `doubtful` is told the requirement (VRF-6).
         """
-
         return _Doubting(self, doubtful)
 
     def doubt(self, submission: Submission, timestamp: Timestamp, stated: Stated) -> str:
@@ -100,6 +99,8 @@ class _Doubting:
         found = self._keys.each(payloads, timestamps, region, stated)
         if stated.text:
             for payload, timestamp, one in zip(payloads, timestamps, found, strict=True):
-                if not isinstance(one, Refused) and (doubt := self._keys.doubt(from_payload(payload), timestamp, stated)):
+                if not isinstance(one, Refused) and (
+                    doubt := self._keys.doubt(from_payload(payload), timestamp, stated)
+                ):
                     self._doubtful(doubt)
         return found

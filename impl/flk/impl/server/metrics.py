@@ -26,7 +26,6 @@ from flk.spec import __version__
 from flk.spec.metrics import METRICS, Metric, Type
 
 
-
 class Observations(Histogram):
     """A histogram that also takes many equal observations at once."""
 

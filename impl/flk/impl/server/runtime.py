@@ -196,7 +196,8 @@ class Runtime:
         within: Within | None = None,
         submissions: int = 1,
     ) -> None:
-        """Begin a program, which answers so many submissions. It takes part in the next batch, unless it ends before it has to wait.
+        """Begin a program, which answers so many submissions. It takes part in the next batch, unless it ends before it has to
+        wait.
 
         `done` is called with its result, `failed` with an exception that is no refusal. `within` is told of its steps.
         """

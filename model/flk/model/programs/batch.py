@@ -1,5 +1,5 @@
-"""`POST /v1/pcs/batch` (BAT-1): many submissions of one tenant, in the steps of `ingest`, each of which all take before any takes the
-next. So a runtime logs, examines and stores them by one step each.
+"""`POST /v1/pcs/batch` (BAT-1): many submissions of one tenant in the steps of `ingest`, each of which all take before any takes
+the next. So a runtime logs, examines and stores them in one step each.
 """
 
 from collections.abc import Sequence
