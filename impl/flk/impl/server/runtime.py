@@ -4,9 +4,8 @@ A program runs on to its next `Append` or `Store` and waits there. A batch takes
 durable together (WAL-7), then lets each run on, in log order, to its Store; then claims for all of them in one call, in the same
 order (DUP-6), and lets each run on to its reply. What arrives meanwhile is the next batch. Every other effect is performed at once.
 
-Programs of a tenant whose quota is used up wait at `Foresee`, all of them for the same moment: to examine them as they come would
-take the interpreter from the thread that writes the log, again and again, and with it everybody's time. So whoever is over its quota
-is answered every few milliseconds, and who is within it waits for one group of those at most.
+Programs of a tenant whose quota is used up wait at `Foresee` until the others have their answers: to examine them as they come
+would take the interpreter from the thread that writes the log, again and again, and with it everybody's time.
 
 Between batches nothing is in flight in log or store: then segments are sealed (WAL-6), and a node behind its log catches up.
 
@@ -47,8 +46,7 @@ from flk.spec.constants import Pressure
 R = TypeVar("R")
 
 MAX_BATCH = 512  # programs in a batch: the loop sends no answer while it examines their frames
-DOUBT_SECONDS = 0.005  # between two groups of tenants whose quota is used up
-LEAST_DOUBTFUL, MAX_DOUBTFUL = 64, 512  # in such a group: half of those who wait, within these bounds, so that none wait for long
+MAX_DOUBTFUL = 64  # programs beside them of tenants whose quota is used up: nobody else waits for more
 CHORE_SECONDS = 1.0  # between two rounds of chores when no request comes
 
 log = structlog.get_logger()
@@ -114,7 +112,6 @@ class Runtime:
         }
         if pressure is not None:
             node.limit = Gate(pressure, lambda: self._to_log).admits
-        self._doubting = self._in_doubt = False  # a moment is set for those over their quota; it has come
         self._to_log = 0  # submissions that wait for the next group commit
         self._runs = Runs()
         self._thread = ThreadPoolExecutor(1, "log")
@@ -250,39 +247,17 @@ class Runtime:
 
     def _is_due(self) -> bool:
         """Whether anything waits for a batch."""
-        return bool(self._queues[Append]) or self._is_doubt_due()
+        return bool(self._queues[Append] or self._queues[Foresee])
 
     async def _batch(self) -> None:
         for kind, perform in self._groups.items():
             queue = self._queues[kind]
-            group = _first(queue, self._doubtful_now() if kind is Foresee else MAX_BATCH)
+            group = _first(queue, MAX_DOUBTFUL if kind is Foresee else MAX_BATCH)
             if group:
                 if kind is Append:
                     self._chores_due = True
                     self._to_log -= sum(len(waiting.effects) for waiting in group)
                 await self._step(group, perform)
-        if self._queues[Foresee]:
-            self._doubt()
-
-    def _doubtful_now(self) -> int:
-        """How many of those over their quota are answered in this batch; the others wait for the next moment."""
-        if not self._is_doubt_due():
-            return 0
-        self._in_doubt = False
-        return max(LEAST_DOUBTFUL, min(MAX_DOUBTFUL, len(self._queues[Foresee]) // 2))
-
-    def _doubt(self) -> None:
-        """Somebody is over its quota: let the moment come at which all such are answered."""
-        if not self._doubting:
-            self._doubting = True
-            asyncio.get_running_loop().call_later(DOUBT_SECONDS, self._let_doubt_end)
-
-    def _let_doubt_end(self) -> None:
-        self._doubting, self._in_doubt = False, True
-        self._wake.set()
-
-    def _is_doubt_due(self) -> bool:
-        return bool(self._queues[Foresee]) and (self._in_doubt or self._stopping)
 
     async def _step(self, group: Sequence[_Waiting[Any]], perform: Callable[[Any], Awaitable[Sequence[Any]]]) -> None:
         """Perform the effects at which a group waits, and let each program run on before the next does."""
@@ -358,8 +333,6 @@ class Runtime:
         self._queues[kind].append(waiting)
         if kind is Append:
             self._to_log += len(waiting.effects)
-        elif kind is Foresee:
-            self._doubt()
         return True
 
     async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
@@ -440,7 +413,7 @@ def _kind(effect: Effect[object]) -> type[Effect[object]]:
 def _first(queue: deque[_Waiting[Any]], most: int) -> list[_Waiting[Any]]:
     """Those who wait longest, with at most so many effects together, unless the first alone has more."""
     group: list[_Waiting[Any]] = []
-    while queue and most > 0 and (not group or len(queue[0].effects) <= most):
+    while queue and (not group or len(queue[0].effects) <= most):
         group.append(queue.popleft())
         most -= len(group[-1].effects)
     return group
