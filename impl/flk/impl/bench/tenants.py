@@ -187,7 +187,7 @@ def _address(node: ServerProcess) -> tuple[str, int]:
 
 
 def _noise(address: tuple[str, int], noise: Noise, slot: float) -> Paced:
-    return drive(address, _forms(noise), NOISY_QUOTA * TIMES, slot, CONNECTIONS, noise.source)
+    return drive(address, _forms(noise), NOISY_QUOTA * TIMES, slot, CONNECTIONS, noise.source, patient=False)
 
 
 @cache

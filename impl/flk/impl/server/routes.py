@@ -17,6 +17,7 @@ from flk.impl.http.messages import Answer, Request, Respond, path_of
 from flk.impl.http.router import Methods
 from flk.impl.server.admission import Admission
 from flk.impl.server.batch import RECORDS_PER_TURN, Answers, Beginnings
+from flk.impl.server.lateness import Late
 from flk.impl.server.outcomes import Outcomes
 from flk.impl.server.probes import Probes
 from flk.impl.server.reading import Reading
@@ -26,7 +27,7 @@ from flk.impl.server.scrapes import Scrapes
 from flk.model.effects import Admit
 from flk.model.flow.answers import ACKNOWLEDGED, BATCH_PATH, STATES_ENTRY
 from flk.model.flow.batch import MEDIA_TYPE, records_of, require_size
-from flk.model.flow.quota import proves_authentic
+from flk.model.flow.quota import is_over_quota, proves_authentic
 from flk.model.flow.submission import Problem, Response, StoredOutcome, Submission, refuse
 from flk.model.programs.bounded import receive, receive_batch
 from flk.model.programs.examine import Examine
@@ -67,6 +68,7 @@ class Service(Probes):
         self._behind = behind
         self._limits = limits
         self._beginnings = Beginnings()
+        self._late = Late()
         self.outcomes = Outcomes(Reading(runtime.node, runtime.background))
         self._metrics.watch(lambda: self._node.in_flight, self._node.limit, lambda: not self.why_not_ready())
 
@@ -142,7 +144,10 @@ class Service(Probes):
 
         def done(response: Response) -> None:
             self._note(request.peer, tenant, body, response)
-            answer(response)
+            if is_over_quota(response):
+                self._late.give(partial(answer, response))
+            else:
+                answer(response)
             self._metrics.submit_seconds.observe(perf_counter() - began)
 
         program = receive(Submission(tenant, body), self._region, self._examine, self._node.tenants)
@@ -157,7 +162,10 @@ class Service(Probes):
 
         def done(responses: Sequence[Response]) -> None:
             self._note_all(request.peer, tenant, bodies, responses)
-            answer(responses)
+            if any(map(is_over_quota, responses)):
+                self._late.give(partial(answer, responses))
+            else:
+                answer(responses)
             self._metrics.submit_seconds.observe_many(perf_counter() - began, len(responses))
 
         def failed(error: Exception) -> None:
