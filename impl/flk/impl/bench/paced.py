@@ -37,8 +37,8 @@ def drive(
     *,
     patient: bool = True,
 ) -> Paced:
-    """Send requests, over and over, at `rate` a second for so long, from the address `source`, and wait for every answer. Who is not
-    `patient` forgets in the end what was due and found no connection free.
+    """Send requests, over and over, at `rate` a second for so long, from the address `source`, and wait for every answer. Who is
+    not `patient` forgets in the end what was due and found no connection free.
 
     Raises ConnectionError if the server closes a connection meanwhile.
     """

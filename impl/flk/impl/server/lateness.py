@@ -10,7 +10,7 @@ from flk.spec.constants import CONSTANTS, Tenants
 
 
 class Late:
-    """Answers that are given after a while: so many at a time, and the others at once, so that few connections wait for the node."""
+    """Answers that are given after a while; others at once while so many wait, so that few connections wait for the node."""
 
     def __init__(self, policy: Tenants = CONSTANTS.tenants) -> None:
         self._policy = policy
