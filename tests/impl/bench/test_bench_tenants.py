@@ -50,4 +50,4 @@ def test_a_short_measurement_has_every_company() -> None:
     assert len(OTHERS) == 8
     assert not figures[ALONE].noise
     assert "200" not in figures[WITH_STRANGER].noise
-    assert figures[WITH_NOISY].noise["429"] > figures[WITH_NOISY].noise["200"]
+    assert figures[WITH_NOISY].noise["429"] > 0
