@@ -4,6 +4,7 @@ import asyncio
 import heapq
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from tests.support.impl.rig import Rig
 from tests.support.model.world import EXAMINE, FORGED, HONEST, pcs, submission
 
 from flk.impl.http.messages import Answer, Request
-from flk.impl.server import lateness
 from flk.impl.server.admission import Admission
 from flk.impl.server.lateness import Late
 from flk.impl.server.routes import Service
@@ -55,13 +55,18 @@ def test_each_refusal_is_given_once_late_and_apart_from_others(pauses: list[floa
     clock, late = Clock(), Late(POLICY)
     given_at: dict[int, float] = {}
     begun_at: dict[int, float] = {}
+
+    def noted(number: int) -> None:
+        assert number not in given_at
+        given_at[number] = clock.now
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lateness.asyncio, "get_running_loop", lambda: clock)
+        patch.setattr(asyncio, "get_running_loop", lambda: clock)
         for number, pause in enumerate(pauses):
             clock.go_on(pause)
             waiting = len(begun_at) - len(given_at)
             begun_at[number] = clock.now
-            late.give(lambda number=number: given_at.setdefault(number, clock.now))  # type: ignore[misc]
+            late.give(partial(noted, number))
             assert (number in given_at) == (waiting == POLICY.max_late)
         at_once = {number for number, when in given_at.items() if when == begun_at[number]}
         clock.go_on(1000)
@@ -95,12 +100,14 @@ def test_what_is_not_refused_for_the_quota_does_not_wait(tmp_path: Path) -> None
 
         async def story(rig: Rig) -> list[Answer]:
             del rig
-            return await asyncio.gather(
-                ask(SUBMIT_PATH, HONEST.body, "default", "over"),
-                ask(BATCH_PATH, HONEST.body + b"\n" + FORGED.body, "default", "lines"),
-                ask(SUBMIT_PATH, FORGED.body, "default", "forged"),
-                ask(SUBMIT_PATH, submission(pcs(), tenant="other").body, "other", "other"),
-            )
+            return [
+                *await asyncio.gather(
+                    ask(SUBMIT_PATH, HONEST.body, "default", "over"),
+                    ask(BATCH_PATH, HONEST.body + b"\n" + FORGED.body, "default", "lines"),
+                    ask(SUBMIT_PATH, FORGED.body, "default", "forged"),
+                    ask(SUBMIT_PATH, submission(pcs(), tenant="other").body, "other", "other"),
+                )
+            ]
 
         _, lines, _, _ = rig.serve(story)
     assert sorted(answered[:2]) == ["forged 401", "other 200"]
