@@ -24,12 +24,14 @@ from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Response, Submission
 from flk.model.policies.document import VrfMode
 from flk.model.policies.ruling import ALL, Change, Kind
+from flk.model.programs.batch import ingest_batch
 from flk.model.programs.examine import Examine, Here, examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recall import recall
 from flk.model.programs.recover import recover
 from flk.model.programs.rule import rule
 from flk.model.record.signing import Ed25519PublicKey, Keyring
+from flk.model.runtime import one_by_one
 from flk.model.runtime import run as perform
 from flk.sim.kernel.programs import MODEL
 from flk.sim.scenarios.files import parse
@@ -109,6 +111,56 @@ def test_memory_simulator_and_real_node_answer_and_store_the_same(workload: list
     expected = in_memory(workload)
     assert in_simulation(workload) == expected
     assert on_real_parts(workload) == expected
+
+
+def in_one_batch(workload: list[Submission]) -> tuple[Answers, Stored]:
+    """Each tenant's submissions on real parts, together in one program."""
+    with tempfile.TemporaryDirectory() as directory:
+        node = RealNode(FileDisk(Path(directory), "eu"), SqliteStore(Path(directory) / "entries.sqlite"))
+        try:
+            answers = asyncio.run(_by_tenant(node, workload))
+            keys = node.store.sample(len(workload))
+            entries = dict(zip(keys, node.store.fetch(keys), strict=True))
+        finally:
+            node.close()
+    return told(answers), kept({key: entry for key, entry in entries.items() if entry is not None})
+
+
+async def _by_tenant(node: RealNode, workload: list[Submission]) -> list[Response]:
+    runtime = Runtime(node, partial(recover, "eu", EXAMINE))
+    runtime.perform(recover("eu", EXAMINE))
+    batches = asyncio.create_task(runtime.serve())
+    answers: dict[int, Response] = {}
+    loop = asyncio.get_running_loop()
+    for tenant in {sent.tenant for sent in workload}:
+        numbers = [number for number, sent in enumerate(workload) if sent.tenant == tenant]
+        ended: asyncio.Future[list[Response]] = loop.create_future()
+        program = ingest_batch(tenant, [workload[number].body for number in numbers], "eu", EXAMINE)
+        runtime.begin(program, ended.set_result, ended.set_exception, submissions=len(numbers))
+        answers |= zip(numbers, await ended, strict=True)
+    assert node.in_flight == 0
+    runtime.stop()
+    await batches
+    return [answers[number] for number in range(len(workload))]
+
+
+@settings(max_examples=20, deadline=None)
+@given(WORKLOADS)
+def test_a_batch_is_answered_alike_by_every_runtime(workload: list[Submission]) -> None:
+    """In memory, in the simulator where each record is a batch of its own, and in groups on real parts (BAT-1)."""
+    expected = in_memory(workload)
+    world = World("eu")
+    in_steps = [world.run("eu", _batch_of_one(sent, "eu", EXAMINE)) for sent in workload]
+    assert (told(in_steps), kept(world.entries["eu"].entries)) == expected
+    run = simulate(parse(CALM, "calm.toml"), workload, KEYRING, programs=MODEL._replace(ingest=_batch_of_one))
+    simulated = [d.response for d in sorted(run.deliveries, key=lambda delivered: delivered.submission) if d.response]
+    assert told(simulated) == expected[0]
+    assert in_one_batch(workload) == expected
+
+
+def _batch_of_one(sent: Submission, region: str, examine: Examine) -> Program[Response]:
+    (response,) = yield from one_by_one(ingest_batch(sent.tenant, [sent.body], region, examine))
+    return response
 
 
 def asked_again(sent: Submission, region: str, examine: Examine) -> Program[Response]:

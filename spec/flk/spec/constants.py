@@ -200,6 +200,9 @@ class Tenants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_burst: int
     max_records_per_day: int
     max_tenants: int
+    late_seconds: float
+    late_gap_seconds: float
+    max_late: int
     max_labels: int
     max_label_characters: int
 

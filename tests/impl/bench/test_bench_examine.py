@@ -11,9 +11,8 @@ from flk.impl.bench import examine as bench
 from flk.impl.bench.examine import compare
 from flk.impl.command import main
 from flk.model.compiled import library
-from flk.model.compiled.library import Answer, Keys, Library
+from flk.model.compiled.library import Answer, Keys, Library, Logged
 from flk.model.entries.entry import Claim
-from flk.model.log.frames import Frame
 
 
 class Altered:
@@ -30,7 +29,7 @@ class Altered:
         """A claim in another region."""
         return self._compiled.examine(book, tenant, body, timestamp, "us" if self._single else region)
 
-    def claims(self, book: Mapping[str, Keys], frames: tuple[Frame, ...], region: str) -> list[Answer]:
+    def claims(self, book: Mapping[str, Keys], frames: tuple[Logged, ...], region: str) -> list[Answer]:
         """Claims in another order."""
         found = self._compiled.claims(book, frames, region)
         claims = [one for one in found if isinstance(one, Claim)]

@@ -22,6 +22,7 @@ from flk.model.effects import INBOX, Effect, Program, Seal, Store
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import CorruptSegment, scan
+from flk.model.programs.batch import ingest_batch
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.programs.replay import replay
@@ -69,6 +70,45 @@ def test_claims_reach_the_store_in_log_order(
         assert [claim.entry.timestamp for claim in claims] == sorted(claim.entry.timestamp for claim in claims)
         assert rig.logged() == [item.payload() for item in sent]
         assert max(map(len, rig.store.claimed), default=0) <= at_most
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from([*STORY[:6], *MANY[:8]]), min_size=1, max_size=9), max_size=6), st.integers(1, 7)
+)
+def test_batches_and_single_submissions_claim_in_log_order(
+    tmp_path_factory: pytest.TempPathFactory, groups: list[list[Submission]], at_most: int
+) -> None:
+    """However large: a group commit takes as many submissions as it may, a larger batch alone, and all that is in flight is over
+    in the end (DUP-6, ORD-6).
+    """
+
+    async def story(rig: Rig) -> list[list[int]]:
+        loop = asyncio.get_running_loop()
+        ended: list[asyncio.Future[Any]] = []
+        for group in groups:
+            program = ingest_batch("default", [sent.body for sent in group], "eu", EXAMINE)
+            one: asyncio.Future[list[Response]] = loop.create_future()
+            rig.runtime.begin(program, one.set_result, one.set_exception, submissions=len(group))
+            ended += [one, asyncio.ensure_future(rig.runtime.start(ingest(group[0], "eu", EXAMINE)))]
+        assert rig.node.in_flight == sum(map(len, groups)) + len(groups)
+        answers = [found if isinstance(found, list) else [found] for found in await asyncio.gather(*ended)]
+        assert rig.node.in_flight == 0
+        return [[answer.status for answer in found] for found in answers]
+
+    with (
+        closing(Rig(tmp_path_factory.mktemp("rig"))) as rig,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(module, "MAX_BATCH", at_most)
+        found = rig.serve(story)
+        sent = [one for group in groups for one in (*group, group[0])]
+        claims = [claim for batch in rig.store.claimed for claim in batch]
+        assert [claim.entry.timestamp for claim in claims] == sorted(claim.entry.timestamp for claim in claims)
+        assert rig.logged() == [one.payload() for one in sent]
+        assert max(map(len, rig.store.claimed), default=0) <= max(at_most, *map(len, groups), 1)
+        world = World("eu")
+        assert [status for statuses in found for status in statuses] == [world.ingest("eu", one).status for one in sent]
 
 
 def test_while_the_store_is_down_the_log_keeps_and_nothing_is_acknowledged(rig: Rig) -> None:

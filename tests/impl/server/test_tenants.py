@@ -96,11 +96,11 @@ def test_forged_records_spend_nobodys_quota(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_is_refused_for_the_quota_counts_for_no_address(tmp_path: Path) -> None:
     """More of it than an address may send of what nobody signed; what is not signed still counts (HTTP-9)."""
-    bounds = ("--limit", "peer_burst_bytes=8192", "--limit", "peer_bytes_per_second=1")
+    bounds = ("--limit", "peer_burst_bytes=4096", "--limit", "peer_bytes_per_second=1")
     with node(tmp_path, *bounds, default=NARROW) as started:
-        answers = [started.client.submit(of("default", epoch)).json().get("requirement") for epoch in range(40)]
-        assert answers == [None] * 3 + ["TEN-1"] * 37
-        forged = [started.client.submit(submission(pcs(epoch=9), FORGER)).json()["requirement"] for _ in range(40)]
+        answers = [started.client.submit(of("default", epoch)).json().get("requirement") for epoch in range(11)]
+        assert answers == [None] * 3 + ["TEN-1"] * 8
+        forged = [started.client.submit(submission(pcs(epoch=9), FORGER)).json()["requirement"] for _ in range(10)]
         assert forged[0] == "SIGN-6"
         assert forged[-1] == "HTTP-9"
 

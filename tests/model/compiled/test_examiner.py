@@ -38,7 +38,7 @@ from flk.model.policies.ruling import ALL, NO_RULING, Change, changed, encoded
 from flk.model.policies.ruling import Kind as RulingKind
 from flk.model.policies.signing import signed_policy
 from flk.model.policies.trust import Unvouched
-from flk.model.programs.examine import claims_of, examine
+from flk.model.programs.examine import claims_of, examine, one_after_the_other
 from flk.model.record.canonical import Profile, Signed, canonical_bytes
 from flk.model.record.record import Pcs, decode, encode
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Key, Keyring, LiveKey, Signer, sign
@@ -383,6 +383,9 @@ def test_under_any_policy_c_judges_as_python_does(record: Pcs, policy: Policy, s
     )
     assert ours.claims(frames, "eu") == claims_of(frames, "eu", reference)
     assert len(ours.claims(frames, "eu")) >= 3
+    for said in (stated, UNSTATED):
+        together = [frame.payload for frame in frames], [frame.timestamp for frame in frames], "eu", said
+        assert list(map(repr, ours.each(*together))) == list(map(repr, one_after_the_other(reference, *together)))
 
 
 def test_a_record_with_a_proof_is_handed_back() -> None:

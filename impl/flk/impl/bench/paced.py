@@ -28,17 +28,32 @@ class Paced(NamedTuple):
 
 
 def drive(
-    address: tuple[str, int], requests: Sequence[bytes], rate: float, seconds: float, connections: int, source: str
+    address: tuple[str, int],
+    requests: Sequence[bytes],
+    rate: float,
+    seconds: float,
+    connections: int,
+    source: str,
+    *,
+    patient: bool = True,
 ) -> Paced:
-    """Send requests, over and over, at `rate` a second for so long, from the address `source`, and wait for every answer.
+    """Send requests, over and over, at `rate` a second for so long, from the address `source`, and wait for every answer. Who is
+    not `patient` forgets in the end what was due and found no connection free.
 
     Raises ConnectionError if the server closes a connection meanwhile.
     """
-    return uvloop.run(_drive(address, requests, rate, seconds, connections, source))
+    return uvloop.run(_drive(address, requests, rate, seconds, connections, source, patient=patient))
 
 
 async def _drive(
-    address: tuple[str, int], requests: Sequence[bytes], rate: float, seconds: float, connections: int, source: str
+    address: tuple[str, int],
+    requests: Sequence[bytes],
+    rate: float,
+    seconds: float,
+    connections: int,
+    source: str,
+    *,
+    patient: bool,
 ) -> Paced:
     loop = asyncio.get_running_loop()
     run = _Run(requests, loop.create_future())
@@ -50,7 +65,7 @@ async def _drive(
     while (now := perf_counter()) < began + seconds and not run.done.done():
         run.send_until(int((now - began) * rate))
         await asyncio.sleep(TICK_SECONDS)
-    run.end()
+    run.end(patient=patient)
     await run.done
     for client in run.idle:
         client.transport.close()
@@ -85,9 +100,12 @@ class _Run:
         self._send()
         self._end_if_all_is_answered()
 
-    def end(self) -> None:
+    def end(self, *, patient: bool) -> None:
         """No more are due."""
         self._ending = True
+        if not patient:
+            self._begun -= len(self._due)
+            self._due.clear()
         self._end_if_all_is_answered()
 
     def _send(self) -> None:

@@ -1,12 +1,13 @@
 """`flk bench tenants`: what tenants that keep to their quotas see of one that does not, and of a stranger who names one of them.
 
 They send at an even pace, each within its quota. Beside them is nobody; a tenant that sends a hundred times its quota; or a
-stranger whose forged records name the first of them. The same noisy tenant at a node without quotas shows what quotas are for.
-Who makes noise is a process of its own, with an address of its own.
+stranger whose forged records name the first of them. The same noisy tenant at a node without quotas shows what quotas are for, and
+at another node with quotas what its noise costs the others only because they share the machine. Who makes noise is a process of its
+own, with an address of its own.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import cache
@@ -37,8 +38,9 @@ NOISE_FORMS = 2000  # requests that whoever makes noise sends over and over
 SECRET, FORGED = "of the benchmark", "a guess"
 P99_BAR = 1.2
 ROUNDS = 5
-ALONE, WITH_NOISY, WITH_STRANGER, WITHOUT_QUOTAS = (
+ALONE, ELSEWHERE, WITH_NOISY, WITH_STRANGER, WITHOUT_QUOTAS = (
     "alone",
+    "beside its noise at another node",
     "beside a noisy tenant",
     "beside a stranger",
     "beside a noisy tenant, no quotas",
@@ -68,11 +70,12 @@ class Noise(NamedTuple):
 
 
 class Company(NamedTuple):
-    """Who is beside the others, at the node with quotas or at the one without."""
+    """Who is beside the others, who are at the node `place`; whoever makes noise may be at another."""
 
     name: str
     noise: Noise | None = None
-    quotas: bool = True
+    place: str = "quotas"
+    noise_at: str = "quotas"
 
 
 class Round(NamedTuple):
@@ -85,9 +88,10 @@ class Round(NamedTuple):
 
 COMPANIES = (
     Company(ALONE),
+    Company(ELSEWHERE, Noise(NOISY, SECRET, "127.0.0.2"), noise_at="other"),
     Company(WITH_NOISY, Noise(NOISY, SECRET, "127.0.0.2")),
     Company(WITH_STRANGER, Noise(OTHERS[0], FORGED, "127.0.0.3")),
-    Company(WITHOUT_QUOTAS, Noise(NOISY, SECRET, "127.0.0.2"), quotas=False),
+    Company(WITHOUT_QUOTAS, Noise(NOISY, SECRET, "127.0.0.2"), "none", "none"),
 )
 
 
@@ -98,9 +102,10 @@ def measure(seconds: float, on_progress: Callable[[str], None] = lambda _: None)
         home = Path(directory)
         on_progress("starting the nodes")
         keys, tenants = _files(home)
+        with_quotas = ("--tenants", str(tenants))
         nodes = {
-            quotas: stack.enter_context(server_process(home / str(quotas), keys, options))
-            for quotas, options in ((True, ("--tenants", str(tenants))), (False, ()))
+            place: stack.enter_context(server_process(home / place, keys, options))
+            for place, options in (("quotas", with_quotas), ("other", with_quotas), ("none", ()))
         }
         pool = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
         on_progress("signing records")
@@ -112,7 +117,7 @@ def measure(seconds: float, on_progress: Callable[[str], None] = lambda _: None)
         for number in range(ROUNDS):
             for company in COMPANIES:
                 on_progress(f"round {number + 1} of {ROUNDS}: {company.name}")
-                found[company.name].append(_together(nodes[company.quotas], company, sent, slot, pool))
+                found[company.name].append(_together(nodes, company, sent, slot, pool))
         return tuple(_figures(found))
 
 
@@ -159,22 +164,30 @@ def _records(count: int) -> Iterator[bytes]:
 
 
 def _together(
-    node: ServerProcess, company: Company, sent: Iterator[bytes], slot: float, pool: ProcessPoolExecutor
+    nodes: Mapping[str, ServerProcess],
+    company: Company,
+    sent: Iterator[bytes],
+    slot: float,
+    pool: ProcessPoolExecutor,
 ) -> Round:
-    url = urlsplit(node.url)
-    address, rate = (str(url.hostname), int(url.port or 0)), len(OTHERS) * OTHERS_RATE
+    node, rate = nodes[company.place], len(OTHERS) * OTHERS_RATE
     requests = list(islice(sent, int(rate * slot * 1.2)))
     before = processor_seconds(node.process.pid)
-    noise = pool.submit(_noise, address, company.noise, slot) if company.noise else None
-    others = drive(address, requests, rate, slot, CONNECTIONS, "127.0.0.1")
+    noise = pool.submit(_noise, _address(nodes[company.noise_at]), company.noise, slot) if company.noise else None
+    others = drive(_address(node), requests, rate, slot, CONNECTIONS, "127.0.0.1")
     if set(others.statuses) != {200}:
         raise Wrong(f"{company.name}: the others were answered with {dict(others.statuses)}")
     answers = noise.result().statuses if noise else Counter[int]()
     return Round(others, answers, (processor_seconds(node.process.pid) - before) / slot)
 
 
+def _address(node: ServerProcess) -> tuple[str, int]:
+    url = urlsplit(node.url)
+    return str(url.hostname), int(url.port or 0)
+
+
 def _noise(address: tuple[str, int], noise: Noise, slot: float) -> Paced:
-    return drive(address, _forms(noise), NOISY_QUOTA * TIMES, slot, CONNECTIONS, noise.source)
+    return drive(address, _forms(noise), NOISY_QUOTA * TIMES, slot, CONNECTIONS, noise.source, patient=False)
 
 
 @cache

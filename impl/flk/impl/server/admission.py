@@ -44,11 +44,12 @@ class Admission:
         needed = size + submissions * self._policy.frame_bytes
         self._full_at[peer] = taken(self._full_at.get(peer, now), needed, now, self._share, self._policy)
 
-    def give_back(self, peer: str, size: int) -> None:
-        """A submission of this peer proved authentic."""
+    def give_back(self, peer: str, size: int, submissions: int = 1) -> None:
+        """Submissions of this peer proved authentic; their bodies have `size` bytes together."""
         full_at = self._full_at.get(peer)
         if full_at is not None:
-            self._full_at[peer] = given_back(full_at, size + self._policy.frame_bytes, self._share, self._policy)
+            needed = size + submissions * self._policy.frame_bytes
+            self._full_at[peer] = given_back(full_at, needed, self._share, self._policy)
 
     def why_not_open(self) -> str:
         """Why nobody's submissions are admitted, empty if some are."""

@@ -1,7 +1,7 @@
 """A node on real parts: how each effect is performed on the file log, the store and the object store."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from flk.model.effects import (
     Clock,
     CountEntries,
     DeleteObject,
+    Each,
     Effect,
     Export,
     Fetch,
@@ -68,7 +69,8 @@ from flk.model.log.frames import Frame, Stated, segment_name, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, at, observe, tick
 from flk.model.log.manifest import removed
 from flk.model.policies.ruling import Conflict
-from flk.model.refusal import OutOfReach, Unavailable, unavailable
+from flk.model.refusal import OutOfReach, Refused, Unavailable, Untimely, unavailable
+from flk.model.runtime import met
 from flk.spec.constants import CONSTANTS
 
 log = structlog.get_logger()
@@ -133,6 +135,7 @@ class RealNode:
         )
         self.at_once: dict[type[Effect[object]], Callable[[Any], Any]] = {
             Admit: self._admit,
+            Each: self._each,
             Allow: lambda e: self.tenants.require_room(e.tenant, self.time.steady()),
             Charge: lambda e: self.tenants.charge(e.tenant, self.time.steady()),
             Salvage: lambda e: disk.salvage(e.log, e.name, e.frames, self.clock),
@@ -317,6 +320,30 @@ class RealNode:
     def _admit(self, effect: Admit) -> None:
         self.require_room(effect.size)
         self.time.believed(self.clock)
+
+    def _each(self, effect: Each[object]) -> list[object]:
+        if all(type(one) is Admit for one in effect.effects):
+            return [*self._admit_each(effect.effects)]
+        return [met(self.perform, one) for one in effect.effects]
+
+    def _admit_each(self, effects: Sequence[Any]) -> Iterator[Refused | None]:
+        """Whether there is room for each, beside those before it."""
+        admitted, limit = 0, self.limit()
+        try:
+            self.time.believed(self.clock)
+            untimely = None
+        except Untimely as refusal:
+            untimely = refusal
+        for effect in effects:
+            try:
+                admit(effect.size, self.in_flight + admitted, behind=self.behind, limit=limit)
+                if untimely is not None:
+                    raise untimely
+                admitted += 1
+            except Refused as refusal:
+                yield refusal
+            else:
+                yield None
 
     def _append_one(self, effect: Append) -> Timestamp:
         if self.store.shared:

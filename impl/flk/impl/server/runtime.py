@@ -18,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -30,7 +31,7 @@ from flk.impl.server.pressure import Gate
 from flk.impl.server.trace import Run, Runs, Untraced
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.segment_file import LogFailed
-from flk.model.effects import INBOX, Append, Effect, Foresee, Program, Store
+from flk.model.effects import INBOX, Append, Each, Effect, Foresee, Program, Store
 from flk.model.entries.entry import Entry
 from flk.model.log.frames import CorruptSegment
 from flk.model.log.hlc import Timestamp
@@ -52,9 +53,11 @@ log = structlog.get_logger()
 
 
 class _Waiting(Generic[R]):
-    """A program, the effect at which it waits, the functions to call when it ends, and the span of its request, if that has one."""
+    """A program, the effects at which it waits (several if it asks for `Each`), the functions to call when it ends, how many
+    submissions it answers, and the span of its request, if that has one.
+    """
 
-    __slots__ = ("done", "effect", "failed", "program", "run", "within")
+    __slots__ = ("done", "effects", "failed", "program", "run", "several", "submissions", "within")
 
     def __init__(
         self,
@@ -63,13 +66,16 @@ class _Waiting(Generic[R]):
         done: Callable[[R], None],
         failed: Callable[[Exception], None],
         within: Within | None,
+        submissions: int,
     ) -> None:
         self.run = run
         self.program = program
         self.done = done
         self.failed = failed
         self.within = within
-        self.effect: Effect[object]
+        self.submissions = submissions
+        self.effects: Sequence[Effect[object]]
+        self.several = False
 
 
 class Runtime:
@@ -92,6 +98,8 @@ class Runtime:
         self._recover = recover
         self._in_thread = in_thread
         self._trace = trace or Untraced()
+        self.is_traced = type(self._trace) is not Untraced
+        """Whether each effect of each program is recorded."""
         self._queues: dict[type[Effect[object]], deque[_Waiting[Any]]] = {
             Append: deque(),
             Store: deque(),
@@ -103,7 +111,8 @@ class Runtime:
             Foresee: self._foresee,
         }
         if pressure is not None:
-            node.limit = Gate(pressure, lambda: len(self._queues[Append])).admits
+            node.limit = Gate(pressure, lambda: self._to_log).admits
+        self._to_log = 0  # submissions that wait for the next group commit
         self._runs = Runs()
         self._thread = ThreadPoolExecutor(1, "log")
         self._wake = asyncio.Event()
@@ -185,14 +194,16 @@ class Runtime:
         done: Callable[[R], None],
         failed: Callable[[Exception], None],
         within: Within | None = None,
+        submissions: int = 1,
     ) -> None:
-        """Begin a program. It takes part in the next batch, unless it ends before it has to wait.
+        """Begin a program, which answers so many submissions. It takes part in the next batch, unless it ends before it has to
+        wait.
 
         `done` is called with its result, `failed` with an exception that is no refusal. `within` is told of its steps.
         """
-        waiting = _Waiting(self._runs.begin(program), program, done, failed, within)
+        waiting = _Waiting(self._runs.begin(program), program, done, failed, within, submissions)
         if self._advance(waiting, program.send, None):
-            self.node.in_flight += 1
+            self.node.in_flight += submissions
             self._wake.set()
 
     def start(self, program: Program[R]) -> "asyncio.Future[R]":
@@ -241,16 +252,18 @@ class Runtime:
     async def _batch(self) -> None:
         for kind, perform in self._groups.items():
             queue = self._queues[kind]
-            group = [queue.popleft() for _ in range(min(len(queue), MAX_DOUBTFUL if kind is Foresee else MAX_BATCH))]
+            group = _first(queue, MAX_DOUBTFUL if kind is Foresee else MAX_BATCH)
             if group:
-                self._chores_due |= kind is Append
+                if kind is Append:
+                    self._chores_due = True
+                    self._to_log -= sum(len(waiting.effects) for waiting in group)
                 await self._step(group, perform)
 
     async def _step(self, group: Sequence[_Waiting[Any]], perform: Callable[[Any], Awaitable[Sequence[Any]]]) -> None:
         """Perform the effects at which a group waits, and let each program run on before the next does."""
         began = time.time_ns()
         try:
-            results = await perform([waiting.effect for waiting in group])
+            results = await perform([effect for waiting in group for effect in waiting.effects])
         except Refused as refusal:
             self._refuse(group, refusal, began)
         except LogFailed as failure:
@@ -258,16 +271,25 @@ class Runtime:
             raise
         else:
             _tell(group, began)
-            for waiting, result in zip(group, results, strict=True):
-                self._trace.record(waiting.run, waiting.effect, began, result)
+            self._resume(group, results, began)
+
+    def _resume(self, group: Sequence[_Waiting[Any]], results: Sequence[Any], began: int) -> None:
+        left = iter(results)
+        for waiting in group:
+            if waiting.several:
+                own = [*islice(left, len(waiting.effects))]
+                for effect, result in zip(waiting.effects, own, strict=True) if self.is_traced else ():
+                    self._trace.record(waiting.run, effect, began, result)
+                self._run_on(waiting, waiting.program.send, own)
+            else:
+                result = next(left)
+                self._trace.record(waiting.run, waiting.effects[0], began, result)
                 step = waiting.program.throw if isinstance(result, Refused) else waiting.program.send
                 self._run_on(waiting, step, result)
 
     def _refuse(self, group: Sequence[_Waiting[Any]], refusal: Refused, began: int) -> None:
         _tell(group, began)
-        for waiting in group:
-            self._trace.record(waiting.run, waiting.effect, began, refusal)
-            self._run_on(waiting, waiting.program.throw, refusal)
+        self._resume(group, [refusal] * sum(len(waiting.effects) for waiting in group), began)
 
     def _refuse_all(self, failure: LogFailed) -> None:
         self.node.behind = True  # until the process has ended: what the log holds is known at its next start
@@ -277,7 +299,7 @@ class Runtime:
 
     def _run_on(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[object]], value: object) -> None:
         if not self._advance(waiting, step, value):
-            self.node.in_flight -= 1
+            self.node.in_flight -= waiting.submissions
 
     def _advance(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[object]], value: object) -> bool:
         """Run a program on until it waits in a queue, or ends; whether it waits."""
@@ -289,7 +311,7 @@ class Runtime:
     def _advance_alone(self, waiting: _Waiting[Any], step: Callable[[Any], Effect[object]], value: object) -> bool:
         try:
             effect = step(value)
-            while type(effect) not in self._queues:
+            while (kind := type(effect)) not in self._queues and _kind(effect) not in self._queues:
                 try:
                     result = self._trace.around(self.node.perform, waiting.run)(effect)
                 except Refused as refusal:
@@ -304,8 +326,13 @@ class Runtime:
             self._trace.end(waiting.run, error)
             waiting.failed(error)
             return False
-        waiting.effect = effect
-        self._queues[type(effect)].append(waiting)
+        if isinstance(effect, Each):
+            kind, waiting.several, waiting.effects = _kind(effect), True, effect.effects
+        else:
+            waiting.several, waiting.effects = False, (effect,)
+        self._queues[kind].append(waiting)
+        if kind is Append:
+            self._to_log += len(waiting.effects)
         return True
 
     async def _append(self, effects: Sequence[Append]) -> list[Timestamp]:
@@ -378,8 +405,26 @@ class Runtime:
             log.error("recovery.corrupt_segment", reason=str(error))  # noqa: TRY400  (the message names segment and offset)
 
 
+def _kind(effect: Effect[object]) -> type[Effect[object]]:
+    """The class of an effect, or of each of several; `Each` of none has none, and waits for nothing."""
+    return type(effect.effects[0]) if isinstance(effect, Each) and effect.effects else type(effect)
+
+
+def _first(queue: deque[_Waiting[Any]], most: int) -> list[_Waiting[Any]]:
+    """Those who wait longest, with at most so many effects together, unless the first alone has more."""
+    group: list[_Waiting[Any]] = []
+    while queue and (not group or len(queue[0].effects) <= most):
+        group.append(queue.popleft())
+        most -= len(group[-1].effects)
+    return group
+
+
 def _tell(group: Sequence[_Waiting[Any]], began: int) -> None:
     """Tell the requests that are followed how long the step took that was made for a group."""
-    followed = Counter(waiting.within for waiting in group if waiting.within is not None)
+    followed: Counter[Within] = Counter()
+    for waiting in group:
+        if waiting.within is not None:
+            followed[waiting.within] += len(waiting.effects)
     for within, records in followed.items():
-        within.timed(type(group[0].effect).__name__, began, time.time_ns(), records, len(group))
+        kind, together = type(group[0].effects[0]).__name__, sum(len(waiting.effects) for waiting in group)
+        within.timed(kind, began, time.time_ns(), records, together)

@@ -1,7 +1,7 @@
 """Shadow judging: what the policy that does not judge a tenant's records would make of them (POL-13). It changes no outcome."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 import structlog
@@ -12,8 +12,9 @@ from flk.model.flow.submission import Submission
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import LAST, Timestamp
 from flk.model.policies.ruling import ALL, Ruling
-from flk.model.programs.examine import Examine, claims_of
+from flk.model.programs.examine import Examine, claims_of, examine_each, one_after_the_other
 from flk.model.record.record import decode
+from flk.model.refusal import Refused
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,18 @@ class Shadow:
         if said.text and (ruling := self._trusted(said)).candidate:
             self._hold(ruling, submission, claim.entry.outcome)
         return claim
+
+    def each(
+        self, payloads: Sequence[bytes], timestamps: Sequence[Timestamp], region: str, stated: Stated = UNSTATED
+    ) -> Sequence[Claim | Refused]:
+        """As `examine_each`: by one call while nothing is on trial."""
+        if timestamps and self._says_nothing(timestamps[0]) and self._says_nothing(timestamps[-1]) and not stated.text:
+            return examine_each(self._examine, payloads, timestamps, region)
+        return one_after_the_other(self, payloads, timestamps, region, stated)
+
+    def _says_nothing(self, timestamp: Timestamp) -> bool:
+        said = self._stated_at(timestamp)
+        return not said.text or not self._trusted(said).candidate
 
     def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
         """As `claims_of`."""

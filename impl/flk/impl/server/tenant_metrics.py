@@ -32,13 +32,13 @@ class ByTenant:
         for entry in entries:
             self._begin(entry)
 
-    def answered(self, tenant: str, status: int, requirement: str = "") -> None:
-        """A submission that named this tenant was answered; a refusal names the requirement on which it rests."""
+    def answered(self, tenant: str, status: int, requirement: str = "", times: int = 1) -> None:
+        """So many submissions that named this tenant were answered; a refusal names the requirement on which it rests."""
         if tenant not in self._named:
             return
-        self._answers_with(tenant, status).inc()
+        self._answers_with(tenant, status).inc(times)
         if requirement == REQUIREMENT:
-            self._over_quota.labels(tenant).inc()
+            self._over_quota.labels(tenant).inc(times)
 
     def claimed(self, claims: Iterable[Claim], stored: Iterable[Entry]) -> None:
         """Claims met the store: count those that found their own content there (DUP-2)."""

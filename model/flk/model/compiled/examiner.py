@@ -1,7 +1,7 @@
 """`examine` with the keys of a node: compiled where that can be had, and the same whichever it is."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import astuple
 
-from flk.model.compiled.library import Keys, Library, library
+from flk.model.compiled.library import Answer, Keys, Library, library
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission, from_payload
 from flk.model.log.frames import UNSTATED, Frame, Stated
@@ -96,6 +96,28 @@ class Examiner:
             for stated, some in groupby(frames, key=_stated)
             for claim in self._claims(self._book(stated), tuple(some), region)
         )
+
+    def each(
+        self, payloads: Sequence[bytes], timestamps: Sequence[Timestamp], region: str, stated: Stated = UNSTATED
+    ) -> Sequence[Claim | Refused]:
+        """As `examine_each`, in one call for all, during which other threads run."""
+        frames = tuple(zip(timestamps, payloads, strict=True))
+        answers = self._compiled.claims(self._book(stated), frames, region)
+        return [
+            answer or self._refused(answer, payload, timestamp, region, stated)
+            for answer, payload, timestamp in zip(answers, payloads, timestamps, strict=True)
+        ]
+
+    def _refused(
+        self, answer: Answer, payload: bytes, timestamp: Timestamp, region: str, stated: Stated
+    ) -> Claim | Refused:
+        """What comes of a record that C found unsigned, or handed back."""
+        if answer is False:
+            return unsigned()
+        try:
+            return self._reference(from_payload(payload), timestamp, region, stated)
+        except Refused as refusal:
+            return refusal
 
     def _claims(self, book: Book, frames: tuple[Frame, ...], region: str) -> Iterator[Claim]:
         for frame, found in zip(frames, self._compiled.claims(book, frames, region), strict=True):

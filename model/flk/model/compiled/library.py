@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 from flk.model.compiled.source import source
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.log.frames import Frame
+from flk.model.log.hlc import Timestamp
 from flk.spec.errors import UnusableInput
 from flk.spec.toolchain import compiler, shared_library
 
@@ -23,6 +24,9 @@ Keys: TypeAlias = object
 
 Answer: TypeAlias = Claim | Literal[False] | None
 """A claim; False for a valid record that nobody signed; None where the reference is to answer."""
+
+Logged: TypeAlias = Frame | tuple[Timestamp, bytes]
+"""A frame, of which nothing but timestamp and payload is looked at."""
 
 
 class Library(Protocol):
@@ -56,7 +60,7 @@ class Library(Protocol):
         """What one submission claims."""
         ...
 
-    def claims(self, book: Mapping[str, Keys], frames: tuple[Frame, ...], region: str) -> list[Answer]:
+    def claims(self, book: Mapping[str, Keys], frames: tuple[Logged, ...], region: str) -> list[Answer]:
         """What each frame claims; other threads run meanwhile."""
         ...
 

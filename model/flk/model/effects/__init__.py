@@ -11,7 +11,7 @@ A runtime performs an effect or raises `Refused` into the program (`Unavailable`
 from flk.model.effects.admission import Admit, Allow, CaughtUp, Charge
 from flk.model.effects.audit import Acknowledge, Attempt, Bury, MarkProcessed, TakeTask
 from flk.model.effects.clock import Foresee, Inherit, Observe, Resume
-from flk.model.effects.effect import Effect, Program
+from flk.model.effects.effect import Each, Effect, Program
 from flk.model.effects.log import (
     INBOX,
     OUTBOX,
@@ -58,6 +58,7 @@ __all__ = [
     "Delete",
     "DeleteObject",
     "Draw",
+    "Each",
     "Effect",
     "Export",
     "Fetch",

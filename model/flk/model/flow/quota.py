@@ -98,6 +98,11 @@ def over_quota(quota: Quota, seconds: float) -> Overloaded:
 
 def proves_authentic(response: Response) -> bool:
     """Whether an answer is given only to what a key of the tenant has signed, so that it counts for no address (HTTP-9)."""
-    if response.status == Overloaded.status:
-        return msgspec.json.decode(response.body, type=Problem).requirement == REQUIREMENT
-    return response.status in STATES_ENTRY
+    return response.status in STATES_ENTRY or is_over_quota(response)
+
+
+def is_over_quota(response: Response) -> bool:
+    """Whether an answer refuses a record because the quota of its tenant is used up (TEN-1)."""
+    if response.status != Overloaded.status:
+        return False
+    return msgspec.json.decode(response.body, type=Problem).requirement == REQUIREMENT

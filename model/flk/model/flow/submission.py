@@ -1,6 +1,7 @@
 """What an agent sends, what a node answers, and how a submission lies in a log."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
@@ -25,6 +26,12 @@ class Submission(msgspec.Struct, frozen=True):
         Raises Malformed if the tenant is not one that can be logged (ORD-9).
         """
         return _envelope(self.tenant) + self.body
+
+
+def payloads_of(tenant: str, bodies: Iterable[bytes]) -> list[bytes]:
+    """The submissions of a tenant as a log keeps them. Raises as `payload` does."""
+    envelope = _envelope(tenant)
+    return [envelope + body for body in bodies]
 
 
 @lru_cache(maxsize=256)

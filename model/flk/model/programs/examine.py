@@ -1,6 +1,6 @@
 """What a logged submission claims: decode, authenticate, judge (ORD-1)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
@@ -70,6 +70,17 @@ class Here:
         """As `claims_of`: frames that were logged bring along what was stated."""
         return claims_of(frames, region, self._examine)
 
+    def each(
+        self, payloads: Sequence[bytes], timestamps: Sequence[Timestamp], region: str, stated: Stated = UNSTATED
+    ) -> Sequence[Claim | Refused]:
+        """As `examine_each`: by one call if the log states the same for the first and the last of them."""
+        if stated.text or not timestamps:
+            return examine_each(self._examine, payloads, timestamps, region, stated)
+        said = self._stated_at(timestamps[0])
+        if said == self._stated_at(timestamps[-1]):
+            return examine_each(self._examine, payloads, timestamps, region, said)
+        return one_after_the_other(self, payloads, timestamps, region, stated)
+
 
 @runtime_checkable
 class Together(Protocol):
@@ -84,6 +95,47 @@ class Together(Protocol):
     def claims(self, frames: tuple[Frame, ...], region: str) -> tuple[Claim, ...]:
         """As `claims_of`."""
         ...
+
+
+@runtime_checkable
+class Side(Protocol):
+    """An `Examine` that examines side by side what was submitted together."""
+
+    def each(
+        self, payloads: Sequence[bytes], timestamps: Sequence[Timestamp], region: str, stated: Stated = UNSTATED
+    ) -> Sequence[Claim | Refused]:
+        """As `examine_each`."""
+        ...
+
+
+def examine_each(
+    examine: Examine,
+    payloads: Sequence[bytes],
+    timestamps: Sequence[Timestamp],
+    region: str,
+    stated: Stated = UNSTATED,
+) -> Sequence[Claim | Refused]:
+    """What each of the submissions claims whose payloads were logged at these rising timestamps, or why it claims nothing."""
+    if isinstance(examine, Side):
+        return examine.each(payloads, timestamps, region, stated)
+    return one_after_the_other(examine, payloads, timestamps, region, stated)
+
+
+def one_after_the_other(
+    examine: Examine,
+    payloads: Sequence[bytes],
+    timestamps: Sequence[Timestamp],
+    region: str,
+    stated: Stated = UNSTATED,
+) -> Sequence[Claim | Refused]:
+    """As `examine_each`, by a call for each."""
+    found: list[Claim | Refused] = []
+    for payload, timestamp in zip(payloads, timestamps, strict=True):
+        try:
+            found.append(examine(from_payload(payload), timestamp, region, stated))
+        except Refused as refusal:
+            found.append(refusal)
+    return found
 
 
 def claims_of(frames: Iterable[Frame], region: str, examine: Examine) -> tuple[Claim, ...]:
