@@ -72,11 +72,11 @@ def migrate(
         phase = yield from Advance(Phase.VERIFIED, Phase.CUT_OVER)  # cut_over
     if phase is Phase.CUT_OVER:
         yield from Sleep(settle)
-        if back:
-            return (yield from take_back(rate) if stays else roll_back())
-        phase = yield from Advance(Phase.CUT_OVER, Phase.CLEANED)  # clean_up
+        phase = (yield from roll_back()) if back else (yield from Advance(Phase.CUT_OVER, Phase.CLEANED))  # clean_up
     if phase is Phase.CLEANED:
         yield from delete_old(rate)
+    if phase is Phase.ROLLED_BACK and stays:
+        yield from delete_new(rate)
     return phase
 
 
@@ -108,6 +108,11 @@ def delete_old(rate: float) -> Program[None]:
     yield from _delete(Side.OLD, Phase.CLEANED, rate)
 
 
+def delete_new(rate: float) -> Program[None]:
+    """Delete what was copied, one by one, after a rollback: shards that stay in the ring hold keys of their own (MIG-9)."""
+    yield from _delete(Side.NEW, Phase.ROLLED_BACK, rate)
+
+
 def _delete(side: Side, phase: Phase, rate: float) -> Program[None]:
     """Delete the keys of a side that no claim concerns in this phase, nor in any later one."""
     place, end = 0, 1
@@ -127,10 +132,8 @@ def roll_back() -> Program[Phase]:
 
 
 def take_back(rate: float) -> Program[Phase]:
-    """Roll back where the new side consists of shards that stay in the ring: they hold keys of their own, so the others are taken
-    out one by one (MIG-9). It goes on where it was cut off.
-    """
+    """Roll back where the new side consists of shards that stay in the ring. It goes on where it was cut off."""
     phase = yield from roll_back()
     if phase is Phase.ROLLED_BACK:
-        yield from _delete(Side.NEW, Phase.ROLLED_BACK, rate)
+        yield from delete_new(rate)
     return phase
