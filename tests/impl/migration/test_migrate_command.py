@@ -22,7 +22,7 @@ from tests.support.model.world import pcs, submission
 from typer.testing import CliRunner, Result
 
 from flk.impl.command.app import app
-from flk.impl.migration import steps
+from flk.impl.migration import planning, steps
 from flk.impl.server.process import ServerProcess, server_process
 from flk.impl.storage.opening import open_ring
 from flk.impl.storage.shards import Shards
@@ -102,7 +102,7 @@ def test_nodes_serve_while_the_migrator_is_killed_again_and_again(ring: Ringed, 
         loading = [threads.submit(load, server, records, over) for server, records in zip(servers, own, strict=True)]
         try:
             with steps.migrating(ring.url, "eu") as watching:
-                while steps.plan(watching, "b", lambda _: None, dry_run=True).entries["a"] < 80:
+                while planning.plan(watching, "b", lambda _: None, dry_run=True).entries["a"] < 80:
                     time.sleep(0.2)
                 planned = ring.run("plan", "--add", "b")
                 assert planned.exit_code == 0, planned.output
@@ -158,6 +158,14 @@ def test_the_commands_ask_nothing_and_say_what_to_do(ring: Ringed) -> None:
         assert (2 if isinstance(ended.exception, UnusableInput) else ended.exit_code) == code
         assert said in f"{ended.output} {ended.exception}", words
     found = json.loads(ring.run("status", "--json").output)
-    assert found == {"shards": ["a"], "adds": "b", "phase": "rolled_back", "keys": 0, "done": 0, "paused": False}
+    assert found == {
+        "shards": ["a"],
+        "adds": "b",
+        "phase": "rolled_back",
+        "keys": 0,
+        "done": 0,
+        "paused": False,
+        "removes": "",
+    }
     with pytest.raises(UnusableInput, match="ring\\+file"):
         CliRunner().invoke(app, ["migrate", "status", "--store", "redis://127.0.0.1:1"], catch_exceptions=False)

@@ -10,93 +10,24 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.support.impl import store_servers
+from tests.support.impl.moved import OK, RATE, Killed, Region, mortal, once, quiet
 
-from flk.impl.migration import steps
-from flk.impl.migration.performing import Migrator, Paused
+from flk.impl.migration import planning, steps
+from flk.impl.migration.performing import Paused
 from flk.impl.storage.address import address
 from flk.impl.storage.opening import open_ring
 from flk.impl.storage.postgres import _FENCE, _FENCE_LOCK, _MARK, PostgresStore
 from flk.impl.storage.redis_store import RedisStore
 from flk.impl.storage.rows import mark_row
-from flk.impl.storage.sharded import ShardedStore
 from flk.impl.storage.shards import Shards
 from flk.impl.storage.shared import Moved
-from flk.model.effects import Effect
-from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, precedence
+from flk.model.entries.entry import Claim, Entry, Key, precedence
 from flk.model.entries.migration import Phase
-from flk.model.entries.ring import Ring, ring_text
 from flk.model.log.hlc import Timestamp
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
 
 NUMBERS = count()
-OK = Outcome(accepted=True, escalated=False, reason=Reason.OK, recomputed_D_hat=1.0, recomputed_budget=0.4)
-RATE = 100_000.0
-AFTER = Ring(["a", "c"])
-
-
-def quiet(_: object) -> None:
-    """Nobody looks at the progress."""
-
-
-class Killed(BaseException):
-    """The migrator is gone."""
-
-
-class Region:
-    """A ring of one shard whose file names two, its nodes, and what they answered: the first answer for each key has to stand."""
-
-    def __init__(self, directory: Path, old: str, new: str) -> None:
-        self.urls = {"a": old, "c": new}
-        self._path = directory / "shards.toml"
-        self.url = f"ring+file://{self._path}"
-        self.write_file("a")
-        self.told: dict[Key, Entry] = {}
-        self._stack = ExitStack()
-        self.nodes = [self.node(number) for number in (1, 2)]
-        self.write_file("a", "c")
-        self._clock = count(1)
-
-    def write_file(self, *names: str) -> None:
-        """Let the file name these shards."""
-        self._path.write_text("".join(("[shards]\n", *(f'{name} = "{self.urls[name]}"\n' for name in names))))
-
-    def node(self, number: int) -> ShardedStore:
-        """The store as a node has it."""
-        store = open_ring(self.url, "eu", lambda: 0.0)
-        self._stack.callback(store.close)
-        store.enlist(f"token{number}", number)
-        return store
-
-    def submit(self, *names: str) -> None:
-        """Claim each name at each node: whoever answers, it is what was answered first."""
-        for name in names:
-            for number, node in enumerate(self.nodes):
-                at = next(self._clock)
-                new = Claim(Key("default", name), Entry(Timestamp(at), "eu", f"{number}.{at}", OK))
-                (answer,) = node.insert_or_get([new])
-                assert answer == self.told.setdefault(new.key, answer), name
-
-    def check(self) -> None:
-        """Every answer stands, at every node, which have nothing else."""
-        keys = [*self.told]
-        for node in self.nodes:
-            assert dict(zip(keys, node.fetch(keys), strict=True)) == self.told
-            assert node.count() == len(self.told)
-        assert self.nodes[0].superseded() == []
-
-    def check_moved(self) -> None:
-        """The ring has both shards, and each key is in the one that the ring of both names, and there alone."""
-        self.check()
-        shards = self.nodes[0].shards
-        assert sorted(shards.layout.shards) == ["a", "c"]
-        for name in ("a", "c"):
-            mine = {key for key in self.told if AFTER.owner(ring_text(key)) == name}
-            assert shards.by_name[name].store.count() == len(mine)
-            assert None not in shards.by_name[name].store.fetch([*mine])
-
-    def close(self) -> None:
-        self._stack.close()
 
 
 BOTH = pytest.mark.parametrize("region", ["postgres to redis", "redis to postgres"], indirect=True)
@@ -108,7 +39,7 @@ def region(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Region]:
     urls = [store_servers.postgres().url(f"move{next(NUMBERS)}"), store_servers.redis().url("")]
     if getattr(request, "param", "") == "redis to postgres":
         urls.reverse()
-    with closing(Region(tmp_path, *urls)) as made:
+    with closing(Region(tmp_path, {"a": urls[0], "c": urls[1]}, "a")) as made:
         made.submit(*(f"key-{number}" for number in range(16)))
         yield made
 
@@ -118,7 +49,7 @@ def all_steps(
 ) -> None:
     """A migration by its commands, each given by `step`."""
     with steps.migrating(region.url, "eu") as shards:
-        found = steps.plan(shards, "c", quiet)
+        found = planning.plan(shards, "c", quiet)
     assert 2 < found.keys["a"] < found.entries["a"] - 2
     given: list[tuple[Phase, Callable[[Shards], object]]] = [
         (Phase.VERIFIED, lambda shards: steps.start(shards, RATE, quiet)),
@@ -131,12 +62,6 @@ def all_steps(
             return
 
 
-def once(region: Region, command: Callable[[Shards], object]) -> None:
-    """Give a command."""
-    with steps.migrating(region.url, "eu") as shards:
-        command(shards)
-
-
 @pytest.mark.slow
 def test_a_migrator_killed_at_every_effect_goes_on_and_every_answer_stands(
     region: Region, monkeypatch: pytest.MonkeyPatch
@@ -144,25 +69,11 @@ def test_a_migrator_killed_at_every_effect_goes_on_and_every_answer_stands(
     """Its first life ends before its first effect, its second after that, its third before the second, and so on, in each step;
     in between nodes are asked for old keys and new ones (MIG-6, MIG-7).
     """
-    perform, left, names = Migrator.perform, 0, count(100)
-
-    def mortal(self: Migrator, effect: Effect[object]) -> object:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Killed
-        result = perform(self, effect)
-        left -= 1
-        if left < 0:
-            raise Killed
-        return result
-
-    monkeypatch.setattr(Migrator, "perform", mortal)
+    names, spare = count(100), mortal(monkeypatch)
 
     def step(command: Callable[[Shards], object]) -> None:
-        nonlocal left
         for life in count():
-            left = life
+            spare(life)
             region.submit(f"key-{life % 16}", *([f"key-{next(names)}"] if life % 10 == 3 else []))
             with suppress(Killed):
                 once(region, command)
@@ -170,7 +81,7 @@ def test_a_migrator_killed_at_every_effect_goes_on_and_every_answer_stands(
 
     all_steps(region, step)
     region.submit("key-0", "key-15", "key-100")
-    region.check_moved()
+    region.check_placed("a", "c")
 
 
 @pytest.mark.parametrize("writes", range(6))
@@ -193,7 +104,7 @@ def test_a_change_of_phase_that_was_cut_off_is_completed_by_the_nodes(
         return step
 
     with steps.migrating(region.url, "eu") as shards:
-        steps.plan(shards, "c", quiet)
+        planning.plan(shards, "c", quiet)
         move = shards.layout.move
         assert move is not None
         with monkeypatch.context() as patched:
@@ -219,7 +130,7 @@ def test_stores_are_never_open_in_two_phases_whoever_overtakes_whom(
     left = writes
     with ExitStack() as stack:
         first, other, seen = (stack.enter_context(steps.migrating(region.url, "eu")) for _ in range(3))
-        steps.plan(first, "c", quiet)
+        planning.plan(first, "c", quiet)
         stores = [seen.opened("a"), seen.opened("c")]
 
         def watched(write: Callable[..., object]) -> Callable[..., object]:
@@ -255,13 +166,13 @@ def test_rolling_back_loses_nothing(region: Region, until: Phase) -> None:
     all_steps(region, lambda command: once(region, command), until=until)
     region.submit(*(f"key-{number}" for number in range(24)))
     region.check()
-    once(region, lambda shards: steps.go_back(shards, quiet))
+    once(region, lambda shards: steps.go_back(shards, RATE, quiet))
     region.submit(*(f"key-{number}" for number in range(28)))
     region.check()
     with steps.migrating(region.url, "eu") as shards:
         assert steps.status(shards).phase is Phase.ROLLED_BACK
         with pytest.raises(UnusableInput, match="empty its store"):
-            steps.plan(shards, "c", quiet)
+            planning.plan(shards, "c", quiet)
         with pytest.raises(UnusableInput, match="no migration"):
             steps.start(shards, RATE, quiet)
 
@@ -399,7 +310,7 @@ def test_a_node_whose_file_lacks_the_new_shard_says_so_and_reads_it_when_it_is_t
 def test_a_pause_stops_the_migrator_and_the_next_start_goes_on(region: Region) -> None:
     """It ends where it is, with the reason; nodes go on."""
     with steps.migrating(region.url, "eu") as shards, steps.migrating(region.url, "eu") as other:
-        steps.plan(shards, "c", quiet)
+        planning.plan(shards, "c", quiet)
         steps.pause(other)
         assert steps.status(other).paused
 
@@ -424,24 +335,24 @@ def test_steps_out_of_their_order_are_refused_and_say_which_comes_first(region: 
     with steps.migrating(region.url, "eu") as shards:
         for command, named in (
             (lambda: steps.start(shards, RATE, quiet), "no migration"),
-            (lambda: steps.go_back(shards, quiet), "no migration"),
-            (lambda: steps.plan(shards, "a", quiet), "is in the ring"),
-            (lambda: steps.plan(shards, "z", quiet), "names no shard z"),
+            (lambda: steps.go_back(shards, RATE, quiet), "no migration"),
+            (lambda: planning.plan(shards, "a", quiet), "is in the ring"),
+            (lambda: planning.plan(shards, "z", quiet), "names no shard z"),
         ):
             with pytest.raises(UnusableInput, match=named):
                 command()
-        assert steps.plan(shards, "c", quiet, dry_run=True).entries == {"a": 16}
+        assert planning.plan(shards, "c", quiet, dry_run=True).entries == {"a": 16}
         assert steps.status(shards).phase is None
-        steps.plan(shards, "c", quiet)
+        planning.plan(shards, "c", quiet)
         with pytest.raises(UnusableInput, match="verify first"):
             steps.cut_over(shards, 0, quiet)
         steps.start(shards, RATE, quiet)
         with pytest.raises(UnusableInput, match="cut over first"):
             steps.clean_up(shards, RATE, 0, quiet)
         with pytest.raises(UnusableInput, match="is being added"):
-            steps.plan(shards, "c", quiet)
+            planning.plan(shards, "c", quiet)
         steps.cut_over(shards, 0, quiet)
         steps.clean_up(shards, RATE, 0, quiet)
         with pytest.raises(UnusableInput, match="no migration"):
-            steps.go_back(shards, quiet)
-    region.check_moved()
+            steps.go_back(shards, RATE, quiet)
+    region.check_placed("a", "c")

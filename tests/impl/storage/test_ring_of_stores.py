@@ -232,7 +232,7 @@ def test_while_a_shard_is_away_nothing_is_logged_and_it_is_named(node: tuple[Rea
     logged = [made.disk.read(name) for name in made.disk.names(INBOX)]
     available: dict[str, Callable[[], float]] = {}
     assert isinstance(made.store, ShardedStore)
-    made.store.shards.watch(available.__setitem__, lambda: None)
+    made.store.shards.watch(available.__setitem__, available.pop, lambda: None)
     assert {name: answers() for name, answers in available.items()} == {"a": 1, "b": 1}
     redis.kill()
     for record in records:
@@ -290,7 +290,7 @@ def test_a_promoted_standby_is_found_and_has_all_that_was_answered(tmp_path: Pat
 
     def submit() -> None:
         with closing(open_ring(url, "eu")) as store:
-            store.shards.watch(lambda *_: None, lambda: took_over.append(True))
+            store.shards.watch(lambda *_: None, lambda _: None, lambda: took_over.append(True))
             store.enlist("token", 1)
             for number in count():
                 batch = [claim(f"{number}-{part}", number + 1) for part in range(5)]

@@ -36,11 +36,10 @@ def growing(*faults: Fault, plan: Migration = PLAN, shards: int = 2, duration: f
     )
 
 
-def phases(run: Run, region: str = "eu") -> list[str]:
+def phases(run: Run, region: str = "eu", which: str = "more") -> list[str]:
     """What the timeline says of a region's migration."""
-    return [
-        moment.what.split(": ")[1] for moment in run.timeline if moment.where == region and "shard more" in moment.what
-    ]
+    told = [moment.what.partition(f"one shard {which}: ") for moment in run.timeline if moment.where == region]
+    return [phase for _, found, phase in told if found]
 
 
 def at(run: Run, phase: str, region: str = "eu") -> float:
@@ -84,6 +83,40 @@ def test_answers_stay_whatever_happens(name: str, back: bool) -> None:
         assert phases(run, region)[-1] == ("rolled back" if back else "cleaned")
     assert run.measures.counts.acknowledged > 140
     assert bool(run.marks["rolled-back"]) == back
+
+
+LEAVES = msgspec.structs.replace(PLAN, leaves=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "back"),
+    [(name, False) for name in FAULTS] + [(name, True) for name in (*BACK, "migrator, again and again")],
+)
+def test_a_shard_leaves_and_answers_stay(name: str, back: bool) -> None:
+    """The same when a shard leaves; rolled back, the others keep nothing of what is its (MIG-9)."""
+    plan = msgspec.structs.replace(LEAVES, roll_back=back)
+    run = rehearse(growing(*FAULTS[name], plan=plan, shards=3), records(200))
+    assert verdicts(run) == {}
+    kept = next(row.checks for row in run.results if row.invariant == Invariant.MOVED_KEPT)
+    assert kept > 10
+    for region in ("eu", "us", "ap"):
+        assert phases(run, region, "less")[-1] == ("rolled back" if back else "cleaned")
+    assert run.measures.counts.acknowledged > 140
+
+
+def test_copies_that_stay_after_a_rollback_are_seen() -> None:
+    """The others would hold keys that are the leaving shard's."""
+    plan = msgspec.structs.replace(LEAVES, roll_back=True)
+    programs = MODEL._replace(migrate=lambda rate, settle, back, _: MODEL.migrate(rate, settle, back, False))
+    assert Invariant.MOVED_ORDER in broken(rehearse(growing(plan=plan, shards=3), records(200), programs=programs))
+
+
+def test_the_last_shard_does_not_leave() -> None:
+    """The scenario says so before it runs."""
+    assert [mistake.field for mistake in validation_errors(growing(plan=LEAVES, shards=1))] == [
+        "layout.migration.leaves"
+    ]
 
 
 def test_the_phases_come_at_their_pace() -> None:
@@ -153,6 +186,21 @@ def test_nothing_but_the_keys_of_the_new_shard_moves() -> None:
     assert shards.ring is before
 
 
+def test_only_the_keys_of_the_shard_that_leaves_move() -> None:
+    """Each to the shard that the smaller ring gives it (RNG-2)."""
+    shards = Shards(Layout(shards=3), Simulator().after)
+    before, plan = shards.ring, ReshardingPlan(shards, leaves=True)
+    keys = [claim.key for claim in _claims(300)]
+    moving = {key for key in keys if plan.moves(key)}
+    assert moving == {key for key in keys if shards.owner(key) == shard_name(2)}
+    assert 60 < len(moving) < 140
+    assert {plan.shard(Side.NEW, key) for key in moving} == {shard_name(0), shard_name(1)}
+    plan.place(Phase.CLEANED)
+    assert all(shards.owner(key) == plan.shard(Side.NEW, key) != shard_name(2) for key in keys)
+    plan.place(Phase.ROLLED_BACK)
+    assert shards.ring is before
+
+
 def test_a_migrator_begins_although_moments_are_rounded() -> None:
     """The region restarts before it is time, at moments whose sum falls short of the start by a rounding: the migrator begins."""
     crash = RegionCrash("eu", Disk.LOST, id="early", start=Seconds(1.211), duration=Seconds(0.495))
@@ -205,9 +253,9 @@ def one_write(claim: Claim) -> Program[Entry]:
     return (yield from InsertOrGet(ruler(phase), claim, phase))
 
 
-def unverified(rate: float, settle: float, back: bool) -> Program[Phase]:
+def unverified(rate: float, settle: float, back: bool, stays: bool) -> Program[Phase]:
     """Cut over without a look at the copy, which left out every other key."""
-    del back
+    del back, stays
     yield from Advance(Phase.PLANNED, Phase.DUAL)
     yield from Sleep(10 / rate)
     yield from Advance(Phase.DUAL, Phase.VERIFIED)
@@ -215,9 +263,9 @@ def unverified(rate: float, settle: float, back: bool) -> Program[Phase]:
     return (yield from Advance(Phase.VERIFIED, Phase.CUT_OVER))
 
 
-def copied_first(rate: float, settle: float, back: bool) -> Program[Phase]:
+def copied_first(rate: float, settle: float, back: bool, stays: bool) -> Program[Phase]:
     """Copy, then write to both for a while, then cut over: what came between is in the old shard alone."""
-    del back
+    del back, stays
     yield from copy_with_any_phase(rate)
     yield from Sleep(settle)
     yield from Advance(Phase.PLANNED, Phase.DUAL)
@@ -235,9 +283,9 @@ def copy_with_any_phase(rate: float) -> Program[None]:
         yield from Sleep(1 / rate)
 
 
-def delete_early(rate: float, settle: float, back: bool) -> Program[Phase]:
+def delete_early(rate: float, settle: float, back: bool, stays: bool) -> Program[Phase]:
     """Delete the old keys, then roll back."""
-    del back
+    del back, stays
     yield from Advance(Phase.PLANNED, Phase.DUAL)
     yield from copy_all(rate)
     yield from Advance(Phase.DUAL, Phase.VERIFIED)
@@ -248,9 +296,9 @@ def delete_early(rate: float, settle: float, back: bool) -> Program[Phase]:
     return (yield from Advance(Phase.CLEANED, Phase.ROLLED_BACK))
 
 
-def deleted_at_cutover(rate: float, settle: float, back: bool) -> Program[Phase]:
+def deleted_at_cutover(rate: float, settle: float, back: bool, stays: bool) -> Program[Phase]:
     """Delete the old keys as soon as the new shard rules."""
-    del back, settle
+    del back, settle, stays
     yield from Advance(Phase.PLANNED, Phase.DUAL)
     yield from copy_all(rate)
     yield from Advance(Phase.DUAL, Phase.VERIFIED)
@@ -260,9 +308,9 @@ def deleted_at_cutover(rate: float, settle: float, back: bool) -> Program[Phase]
     return phase
 
 
-def given_up(rate: float, settle: float, back: bool) -> Program[Phase]:
+def given_up(rate: float, settle: float, back: bool, stays: bool) -> Program[Phase]:
     """Copy everything, and leave it at that."""
-    del settle, back
+    del settle, back, stays
     phase = yield from Advance(Phase.PLANNED, Phase.DUAL)
     yield from copy_all(rate)
     return phase

@@ -101,14 +101,15 @@ class Migrator:
 
     def _list(self, effect: ListKeys) -> Page:
         """A page of the keys that move, shard by shard, each in its own order. Its end is known when it is reached."""
-        placing, names = Placing(self._shards.layout), sorted(self._shards.layout.shards)
+        placing = Placing(self._shards.layout)
+        names = placing.holders(effect.side)
         if not effect.start:
             self._listing = {0: (names[0], None)}
             self._keys = 0
         name, after = self._listing.pop(effect.start)
         page = self._shards.by_name[name].ask(lambda store: store.export(after, effect.size))
         following = (name, page[-1].key) if page else next(((n, None) for n in names if n > name), None)
-        keys = tuple(claim.key for claim in page if placing.moves(claim.key))
+        keys = tuple(claim.key for claim in page if placing.changes(claim.key))
         if following is None:
             return Page(keys, _END, _END)
         self._listing = {effect.start + 1: following}
@@ -116,7 +117,7 @@ class Migrator:
 
     def _rest(self, effect: Sleep) -> None:
         move = self._shards.layout.move
-        self._keys += move is not None and move.phase in {Phase.DUAL, Phase.CLEANED}
+        self._keys += move is not None and move.phase in {Phase.DUAL, Phase.CLEANED, Phase.ROLLED_BACK}
         left = effect.seconds
         self._look()
         while left > 0:

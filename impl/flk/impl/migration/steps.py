@@ -1,41 +1,30 @@
 """The steps of a migration, each a command of `flk migrate`. Every one can be given again after it was cut off."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 
 from flk.impl.migration.performing import PAUSE, PROGRESS, Migrator, Progress
-from flk.impl.storage.layout import Layout, Move, Role
+from flk.impl.storage.inherited import keep
+from flk.impl.storage.layout import Kept, Layout, Move
 from flk.impl.storage.opening import open_shards
 from flk.impl.storage.shards import Shards
-from flk.impl.storage.shared import MERGE_ENTRIES, ROLE
 from flk.model.effects import Advance, Program
-from flk.model.entries.entry import Key
 from flk.model.entries.migration import Phase
-from flk.model.entries.ring import Ring, ring_text
-from flk.model.programs.migration import migrate, roll_back
-from flk.model.refusal import Refused
+from flk.model.programs.migration import migrate, roll_back, take_back
+from flk.model.refusal import Refused, unavailable
 from flk.spec.errors import UnusableInput
 
 ORDER = (Phase.PLANNED, Phase.DUAL, Phase.VERIFIED, Phase.CUT_OVER, Phase.CLEANED)
-_OVER = "there is no migration on its way; begin one with `flk migrate plan --add SHARD`"
+_OVER = "there is no migration on its way; begin one with `flk migrate plan --add SHARD` or `--remove SHARD`"
 
 Told = Callable[[Progress], None]
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What a migration would move: keys of all, by the shard that has them now, to the one that is added."""
-
-    shard: str
-    entries: dict[str, int]
-    keys: dict[str, int]
-
-
 class Status(msgspec.Struct, frozen=True):
-    """Where a migration is: the shards of the ring, the one that is added, the phase, how many keys were counted to move when it
-    was planned, and how many of those the pass of this phase (copying, or deleting) has gone over.
+    """Where a migration is: the shards of the ring, the one that is added or removed, the phase, how many keys were counted to move
+    when it was planned, and how many of those the pass of this phase (copying, or deleting) has gone over.
     """
 
     shards: tuple[str, ...]
@@ -44,6 +33,7 @@ class Status(msgspec.Struct, frozen=True):
     keys: int = 0
     done: int = 0
     paused: bool = False
+    removes: str = ""
 
 
 @contextmanager
@@ -59,46 +49,6 @@ def migrating(url: str, region: str, *, accept_weaker: bool = False) -> Iterator
         shards.close()
 
 
-def plan(shards: Shards, added: str, told: Callable[[int], None], *, dry_run: bool = False) -> Plan:
-    """Count what moves when a shard is added, and put the migration on record. Raises UnusableInput if one is on its way, or the
-    shard cannot be added.
-    """
-    layout = shards.follow()
-    if layout.move is not None and layout.move.phase not in {Phase.PLANNED, Phase.ROLLED_BACK}:
-        raise UnusableInput(f"shard {layout.move.shard} is being added; finish that, or `flk migrate rollback`")
-    if added in layout.shards:
-        raise UnusableInput(f"shard {added} is in the ring; name another one of the file with --add")
-    store = shards.opened(added)
-    role = store.noted(ROLE)
-    if role and msgspec.json.decode(role, type=Role).ring != shards.found.ring:
-        raise UnusableInput(f"{store} is a shard of another ring; give shard {added} a store of its own")
-    if count := store.count():
-        raise UnusableInput(
-            f"shard {added} has {count} entries; empty its store first: what it holds is nobody's answer"
-        )
-    found = _count(shards, layout, added, told)
-    if not dry_run:
-        shards.take(added, store.place.store)
-        move = Move(secrets.token_hex(8), added, store.place.store, Phase.PLANNED, sum(found.keys.values()))
-        shards.go_on(Layout(layout.shards, layout.vnodes, layout.number + 1, move))
-        if shards.layout.move != move:
-            raise UnusableInput("another migration was planned at the same moment; look at `flk migrate status`")
-    return found
-
-
-def _count(shards: Shards, layout: Layout, added: str, told: Callable[[int], None]) -> Plan:
-    after_ring = Ring([*layout.shards, added], layout.vnodes)
-    entries, keys = dict.fromkeys(sorted(layout.shards), 0), dict.fromkeys(sorted(layout.shards), 0)
-    for name in entries:
-        after: Key | None = None
-        while page := shards.by_name[name].ask(lambda store, after=after: store.export(after, MERGE_ENTRIES)):  # type: ignore[misc]
-            entries[name] += len(page)
-            keys[name] += sum(after_ring.owner(ring_text(claim.key)) == added for claim in page)
-            after = page[-1].key
-            told(sum(entries.values()))
-    return Plan(added, entries, keys)
-
-
 def status(shards: Shards) -> Status:
     """Where the migration is that is on its way, or was rolled back."""
     layout = shards.follow()
@@ -111,7 +61,7 @@ def status(shards: Shards) -> Status:
     done = progress.keys if progress and (progress.move, progress.phase) == (move.name, move.phase) else 0
     if move.phase in {Phase.VERIFIED, Phase.CUT_OVER}:
         done = move.keys
-    return Status(names, move.shard, move.phase, move.keys, done, paused)
+    return Status(names, move.shard, move.phase, move.keys, done, paused, move.leaves)
 
 
 def pause(shards: Shards) -> None:
@@ -127,26 +77,41 @@ def start(shards: Shards, rate: float, told: Told) -> Phase:
 
 
 def cut_over(shards: Shards, settle: float, told: Told) -> Phase:
-    """Let the added shard decide claims of the keys that move, and the old ones follow. Raises as `start`."""
+    """Let the shards that get them decide claims of the keys that move, and the others follow. Raises as `start`."""
     move = _in_phase(shards, {Phase.VERIFIED, Phase.CUT_OVER}, "verify first, with `flk migrate start`")
     _set_pause(shards, "")
     return _drive(Migrator(shards, move, told), migrate(settle=settle), Phase.CUT_OVER)
 
 
 def clean_up(shards: Shards, rate: float, settle: float, told: Told) -> Layout:
-    """Delete the keys that have moved from the shards that had them, and end the migration. Raises as `start`."""
+    """Delete the keys that have moved from the shards that had them, and end the migration; a shard that leaves is left empty, and
+    what gave way in it is kept. Raises as `start`.
+    """
     move = _in_phase(shards, {Phase.CUT_OVER, Phase.CLEANED}, "cut over first, with `flk migrate cutover`")
     _set_pause(shards, "")
     _drive(Migrator(shards, move, told), migrate(rate, settle), None)
-    layout = shards.layout
-    return shards.go_on(Layout(layout.stores, layout.vnodes, layout.number + 1))
+    return shards.go_on(shards.layout.over(_parted(shards, move) if move.leaves else None))
 
 
-def go_back(shards: Shards, told: Told) -> Phase:
-    """Let the old shards serve alone again. Raises as `start`."""
+def _parted(shards: Shards, move: Move) -> Kept | None:
+    """See that a shard which leaves has nothing that the ring lacks; where what gave way in it is kept. Raises Unavailable."""
+    leaving = shards.by_name[move.leaves]
+    if rotten := len(leaving.ask(lambda store: store.rotten())):
+        raise unavailable(f"shard {move.leaves} has {rotten} rows that rotted, which the nodes have to put back first")
+    if left := leaving.ask(lambda store: store.count()):
+        raise unavailable(f"shard {move.leaves} has {left} entries yet")
+    return leaving.ask(lambda store: keep(shards.registrar.store, move.name, store))
+
+
+def go_back(shards: Shards, rate: float, told: Told) -> Phase:
+    """Let the old shards serve alone again; those that a shard's keys were copied to keep none of them. Raises as `start`."""
     known = {Phase.DUAL, Phase.VERIFIED, Phase.CUT_OVER, Phase.ROLLED_BACK}
     move = _in_phase(shards, known, "keys are being deleted, so there is no way back; go on with `flk migrate cleanup`")
-    return _drive(Migrator(shards, move, told), roll_back(), None)
+    if not move.leaves:
+        return _drive(Migrator(shards, move, told), roll_back(), None)
+    phase = _drive(Migrator(shards, move, told), take_back(rate), None)
+    shards.go_on(shards.layout.with_move(None))
+    return phase
 
 
 def _drive(migrator: Migrator, program: Program[Phase], until: Phase | None) -> Phase:
@@ -170,6 +135,8 @@ def _drive(migrator: Migrator, program: Program[Phase], until: Phase | None) -> 
 
 def _on_its_way(shards: Shards) -> Move:
     move = shards.follow().move
+    if move is not None and move.leaves and move.phase is Phase.ROLLED_BACK:
+        raise UnusableInput("the migration was rolled back; end that with `flk migrate rollback --yes`")
     if move is None or move.phase is Phase.ROLLED_BACK:
         raise UnusableInput(_OVER)
     return move

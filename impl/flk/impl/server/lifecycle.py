@@ -239,7 +239,7 @@ def _open_member(
         store.taken_over = metrics.takeovers.inc
         metrics.watch_takeovers(lambda: store.waits_for)
     if isinstance(store, ShardedStore):
-        store.shards.watch(metrics.watch_shard, metrics.takeovers.inc)
+        store.shards.watch(metrics.watch_shard, metrics.unwatch_shard, metrics.takeovers.inc)
         store.dual_writes = metrics.dual_writes.inc
     return _node(settings, disk, store, objects, metrics, progress)
 

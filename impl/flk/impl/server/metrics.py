@@ -207,6 +207,10 @@ class Metrics:
         """Ask at every scrape whether a shard answers (RNG-4)."""
         self._gauge("flk_shard_available", name).set_function(available)
 
+    def unwatch_shard(self, name: str) -> None:
+        """Ask no more: the shard has left the ring."""
+        self._all["flk_shard_available"].remove(name)
+
     def clock_ahead(self, source: str) -> Counter:
         """Timestamps of a peer that ran too far ahead."""
         return self._counter("flk_clock_ahead_total", source)

@@ -29,16 +29,30 @@ class Role(msgspec.Struct, frozen=True):
     registrar: str
 
 
-class Move(msgspec.Struct, frozen=True):
-    """A migration: a random name, the shard that is added and the name of its store, the phase, and how many keys were counted to
-    move when it was planned.
+class Move(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A migration: a random name, the phase, how many keys were counted to move when it was planned, and the shard that is added
+    with the name of its store, or the one that `leaves`. A version that cannot remove shards cannot read a record without `shard`.
     """
 
     name: str
-    shard: str
-    store: str
     phase: Phase
     keys: int
+    shard: str = ""
+    store: str = ""
+    leaves: str = ""
+
+    @property
+    def told(self) -> str:
+        """What it does to which shard."""
+        return f"shard {self.leaves} is being removed" if self.leaves else f"shard {self.shard} is being added"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What gave way in a shard that has left: in how many notes of the registrar it is, under the name of the migration."""
+
+    move: str
+    notes: int
+    rows: int
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -50,13 +64,25 @@ class Layout(msgspec.Struct, frozen=True):
     vnodes: int
     number: int = 1
     move: Move | None = None
+    kept: tuple[Kept, ...] | msgspec.UnsetType = msgspec.UNSET  # unset is as it was before shards could leave
+
+    @property
+    def after(self) -> dict[str, str]:
+        """The shards of the ring when the migration is over."""
+        if self.move is None:
+            return self.shards
+        stay = {name: store for name, store in self.shards.items() if name != self.move.leaves}
+        return {**stay, self.move.shard: self.move.store} if self.move.shard else stay
+
+    @property
+    def moving(self) -> bool:
+        """Whether keys are on the move."""
+        return self.move is not None and self.move.phase not in {Phase.PLANNED, Phase.ROLLED_BACK}
 
     @property
     def stores(self) -> dict[str, str]:
         """The shards that hold keys in this layout, and those that get some."""
-        move = self.move
-        concerned = move is not None and move.phase not in {Phase.PLANNED, Phase.ROLLED_BACK}
-        return {**self.shards, move.shard: move.store} if move is not None and concerned else self.shards
+        return {**self.shards, **self.after} if self.moving else self.shards
 
     @property
     def open(self) -> int:
@@ -66,7 +92,17 @@ class Layout(msgspec.Struct, frozen=True):
     def in_phase(self, phase: Phase) -> "Layout":
         """The next layout, in which the migration is in another phase."""
         assert self.move is not None
-        return Layout(self.shards, self.vnodes, self.number + 1, msgspec.structs.replace(self.move, phase=phase))
+        return self.with_move(msgspec.structs.replace(self.move, phase=phase))
+
+    def with_move(self, move: Move | None) -> "Layout":
+        """The next layout, with this migration or none."""
+        return msgspec.structs.replace(self, number=self.number + 1, move=move)
+
+    def over(self, kept: Kept | None = None) -> "Layout":
+        """The next layout, whose ring is the one after the migration; and what is kept of a shard that has left."""
+        known = () if isinstance(self.kept, msgspec.UnsetType) else self.kept
+        every = (*known, kept) if kept is not None else self.kept
+        return Layout(self.after, self.vnodes, self.number + 1, None, every)
 
 
 class Record(msgspec.Struct, frozen=True):

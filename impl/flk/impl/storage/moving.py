@@ -17,26 +17,39 @@ T = TypeVar("T")
 
 
 class Placing:
-    """The shards of keys in a layout."""
+    """The shards of keys in a layout. `moving` says whether keys are on the move."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.phase = layout.move.phase if layout.move is not None else Phase.PLANNED
+        self.moving = layout.moving
         self._before = Ring(layout.shards, layout.vnodes)
-        self._after = self._before
-        if len(layout.stores) > len(layout.shards):
-            self._after = Ring(layout.stores, layout.vnodes)
+        self._after = self._before if layout.move is None else Ring(layout.after, layout.vnodes)
         self.rules = self._after if ruler(self.phase) is Side.NEW else self._before
         """The ring that says which shard decides."""
 
     @property
-    def moving(self) -> bool:
-        """Whether keys are on the move."""
-        return self._after is not self._before
+    def has_copies(self) -> bool:
+        """Whether shards may hold keys that others decide: while keys move, and when some were taken back."""
+        move = self.layout.move
+        return self.moving or (move is not None and bool(move.leaves) and self.phase is Phase.ROLLED_BACK)
 
     def moves(self, key: Key) -> bool:
         """Whether a key is on the move."""
-        return self.moving and self.shard(Side.OLD, key) != self.shard(Side.NEW, key)
+        return self.moving and self.changes(key)
+
+    def changes(self, key: Key) -> bool:
+        """Whether the ring after the migration gives a key to another shard than the one before."""
+        return self.shard(Side.OLD, key) != self.shard(Side.NEW, key)
+
+    def holders(self, side: Side) -> list[str]:
+        """The shards that may have keys of a side which move."""
+        move = self.layout.move
+        if move is None:
+            return []
+        if side is Side.OLD:
+            return [move.leaves] if move.leaves else sorted(self.layout.shards)
+        return [move.shard] if move.shard else sorted(self.layout.after)
 
     def shard(self, side: Side, key: Key) -> str:
         """The shard that has the key on a side."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+from flk.impl.storage.inherited import inherited
 from flk.impl.storage.moving import MovingStore, Placing, grouped
 from flk.impl.storage.rotten import Aside
 from flk.impl.storage.shards import Shards
@@ -26,7 +27,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import ZERO, Timestamp
 from flk.model.programs.migration import claim as claim_moving
 from flk.model.programs.migration import merge as merge_moving
-from flk.model.refusal import OutOfReach, unavailable
+from flk.model.refusal import OutOfReach, Unavailable, unavailable
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -143,7 +144,7 @@ class ShardedStore:
         return self._read(self._count)
 
     def sample(self, size: int) -> tuple[Key, ...]:
-        """At most `size` keys, each equally likely; fewer while keys move."""
+        """At most `size` keys, each equally likely; fewer while keys move, or are taken back."""
         return self._read(partial(self._sample, size))
 
     def fetch(self, keys: Sequence[Key]) -> tuple[Entry | None, ...]:
@@ -157,16 +158,8 @@ class ShardedStore:
         return self._read(partial(self._export, after, limit))
 
     def superseded(self, after: int = 0, limit: int = -1) -> list[tuple[Key, Entry, Entry]]:
-        """The local winners that gave way, shard by shard, those of one key in order."""
-        found: list[tuple[Key, Entry, Entry]] = []
-        for name in sorted(self.shards.layout.stores):
-            shard = self.shards.by_name[name]
-            size = shard.ask(lambda store: store.superseded_count())
-            first, left = min(after, size), -1 if limit < 0 else limit - len(found)
-            after -= first
-            if first < size and left:
-                found += shard.ask(lambda store, first=first, left=left: store.superseded(first, left))  # type: ignore[misc]
-        return found
+        """The local winners that gave way, shard by shard, those of one key in order; then those of shards that have left."""
+        return self._read(partial(self._superseded, after, limit))
 
     def replayed(self) -> None:
         """As `EntryStore` has it: no shard waits for anybody."""
@@ -199,16 +192,26 @@ class ShardedStore:
                 return work()
             except Moved:
                 self._follow()
+            except Unavailable:  # perhaps of a shard that has left
+                if self.shards.is_followed():
+                    raise
+                self._follow()
             finally:
-                self.gave_way = sum(shard.store.gave_way for shard in self.shards.by_name.values())
+                present = sum(shard.store.gave_way for shard in self.shards.by_name.values())
+                self.gave_way = present + self.shards.gave_way_before
         raise unavailable(f"the {self} changed {_TRIES} times meanwhile")
 
     def _read(self, work: Callable[[], R]) -> R:
         """What the work reads, all of it in one layout."""
         for _ in range(_TRIES):
-            found = work()
-            if self.shards.is_followed():
-                return found
+            try:
+                found = work()
+            except Unavailable:  # perhaps of a shard that has left
+                if self.shards.is_followed():
+                    raise
+            else:
+                if self.shards.is_followed():
+                    return found
             self._follow()
         raise unavailable(f"the {self} changed {_TRIES} times meanwhile")
 
@@ -258,8 +261,20 @@ class ShardedStore:
         entries = {key: entry for part in found.values() for key, entry in part.items()}
         return tuple(map(entries.__getitem__, keys))
 
+    def _superseded(self, after: int, limit: int) -> list[tuple[Key, Entry, Entry]]:
+        found: list[tuple[Key, Entry, Entry]] = []
+        for name in sorted(self.shards.layout.stores):
+            shard = self.shards.by_name[name]
+            size = shard.ask(lambda store: store.superseded_count())
+            first, left = min(after, size), -1 if limit < 0 else limit - len(found)
+            after -= first
+            if first < size and left:
+                found += shard.ask(lambda store, first=first, left=left: store.superseded(first, left))  # type: ignore[misc]
+        left = -1 if limit < 0 else limit - len(found)
+        return found + self.shards.registrar.ask(lambda store: inherited(store, self.shards.layout, after, left))
+
     def _count(self) -> int:
-        if not self._placing.moving:
+        if not self._placing.has_copies:
             return sum(self.shards.all(lambda store: store.count()).values())
         count, after = 0, None
         while page := self._export(after, MERGE_ENTRIES):

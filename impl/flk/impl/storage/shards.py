@@ -34,21 +34,28 @@ class Shards:
         self.registrar = self.by_name[found.registrar]
         self.join: Join = str  # nobody has taken part yet
         self._watch: Callable[[Shard], None] = lambda _: None
+        self._unwatch: Callable[[str], object] = str
+        self.gave_way_before = 0  # in shards that have left
         self._connect = connect
         self._threads = ThreadPoolExecutor(16, "shard")
         for shard in self.by_name.values():
             shard.store.is_shard = True
 
-    def watch(self, tell: Callable[[str, Callable[[], float]], None], taken_over: Callable[[], None]) -> None:
-        """Tell the name of each shard, now or when the ring gets it, and what to ask for whether it answered last: 1 or 0; and
-        when another server takes over for one.
+    def watch(
+        self,
+        tell: Callable[[str, Callable[[], float]], None],
+        left: Callable[[str], object],
+        taken_over: Callable[[], None],
+    ) -> None:
+        """Tell the name of each shard, now or when the ring gets it, and what to ask for whether it answered last: 1 or 0; the name
+        of one that has left; and when another server takes over for one.
         """
 
         def watch(shard: Shard) -> None:
             tell(shard.name, lambda: not shard.away)
             shard.store.taken_over = taken_over
 
-        self._watch = watch
+        self._watch, self._unwatch = watch, left
         for shard in self.by_name.values():
             self._watch(shard)
 
@@ -128,10 +135,20 @@ class Shards:
         self.join(store)
 
     def _in(self, layout: Layout) -> Layout:
+        left = self.layout.stores.keys() - layout.stores.keys() - layout.after.keys()
         self.layout = layout
         for name in layout.stores:
             self.by_name[name].store.fence = layout.open
+        for name in left & self.by_name.keys():
+            self._part_with(name)
         return layout
+
+    def _part_with(self, name: str) -> None:
+        """A shard has left. If the ring gets one of that name again, it may be another store: it is looked up anew."""
+        store = self.by_name.pop(name).store
+        self.gave_way_before += store.gave_way
+        self._unwatch(name)
+        store.close()
 
 
 def _patience(error: BaseException) -> int:

@@ -54,9 +54,11 @@ def migrate(
     rate: float = PACE.keys_per_second,
     settle: float = PACE.settle_seconds,
     back: bool = False,  # noqa: FBT001, FBT002 - runtimes call it by position
+    stays: bool = False,  # noqa: FBT001, FBT002
 ) -> Program[Phase]:
     """Move all keys, at most `rate` a second, with a pause of `settle` seconds before cutover and before cleanup; with `back`, go
-    back instead of cleaning up. Returns the phase in which it ended.
+    back instead of cleaning up, and where the new side `stays` in the ring, take the keys out of it. Returns the phase in which it
+    ended.
 
     It begins in the phase that is on record, whoever put it there, so a migrator that died at any step goes on by being started
     again (MIG-6). Raises Unavailable.
@@ -70,11 +72,11 @@ def migrate(
         phase = yield from Advance(Phase.VERIFIED, Phase.CUT_OVER)  # cut_over
     if phase is Phase.CUT_OVER:
         yield from Sleep(settle)
-        if back:
-            return (yield from roll_back())
-        phase = yield from Advance(Phase.CUT_OVER, Phase.CLEANED)  # clean_up
+        phase = (yield from roll_back()) if back else (yield from Advance(Phase.CUT_OVER, Phase.CLEANED))  # clean_up
     if phase is Phase.CLEANED:
         yield from delete_old(rate)
+    if phase is Phase.ROLLED_BACK and stays:
+        yield from delete_new(rate)
     return phase
 
 
@@ -103,12 +105,22 @@ def copy(key: Key) -> Program[None]:
 
 def delete_old(rate: float) -> Program[None]:
     """Delete the old shard's keys, one by one (MIG-5)."""
+    yield from _delete(Side.OLD, Phase.CLEANED, rate)
+
+
+def delete_new(rate: float) -> Program[None]:
+    """Delete what was copied, one by one, after a rollback: shards that stay in the ring hold keys of their own (MIG-9)."""
+    yield from _delete(Side.NEW, Phase.ROLLED_BACK, rate)
+
+
+def _delete(side: Side, phase: Phase, rate: float) -> Program[None]:
+    """Delete the keys of a side that no claim concerns in this phase, nor in any later one."""
     place, end = 0, 1
     while place < end:
-        page = yield from ListKeys(Side.OLD, place, PAGE)
+        page = yield from ListKeys(side, place, PAGE)
         place, end = page.next, page.end
         for key in page.keys:
-            yield from Forget(Side.OLD, key, Phase.CLEANED)
+            yield from Forget(side, key, phase)
             yield from Sleep(1 / rate)
 
 
@@ -117,3 +129,11 @@ def roll_back() -> Program[Phase]:
     for phase in (Phase.DUAL, Phase.VERIFIED):
         yield from Advance(phase, Phase.ROLLED_BACK)
     return (yield from Advance(Phase.CUT_OVER, Phase.ROLLED_BACK))
+
+
+def take_back(rate: float) -> Program[Phase]:
+    """Roll back where the new side consists of shards that stay in the ring. It goes on where it was cut off."""
+    phase = yield from roll_back()
+    if phase is Phase.ROLLED_BACK:
+        yield from delete_new(rate)
+    return phase

@@ -7,7 +7,7 @@
     by a migrator  Advance       write_to_both, verify, cut_over, clean_up, roll_back
                    LookAt        check                     when both sides are found alike, or the old one free
                    Replace       copy
-                   Forget        delete_old
+                   Forget        delete_old, delete_new
                    Start, or End by a refusal              crash and resume, if it had begun
 
 A key that is free in the old shard when the migrator lists it has been checked by that: nobody knows its name yet, so the event
@@ -116,8 +116,9 @@ class _Events:
         elif effect == "Replace":
             yield from self._replace(record, "copy", told=False)
         elif effect == "Forget":
-            self._held[Side.OLD].discard(about)
-            yield event(record, "delete_old", k=about)
+            side = Side(record.fields["side"])
+            self._held[side].discard(about)
+            yield event(record, f"delete_{side}", k=about)
 
     def _advance(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         reached = Phase(record.result)

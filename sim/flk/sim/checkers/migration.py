@@ -50,6 +50,7 @@ class MigrationRules:
     ) -> None:
         self._regions = regions
         self._layout = layout
+        self._stays = layout is not None and layout.leaves  # what the keys of a shard go to when it leaves
         self._now = now
         self._calm = calm
         self._phases: dict[str, Phase] = {}
@@ -120,9 +121,10 @@ class MigrationRules:
         new = moving.held[Side.NEW].get(key)
         if entry is None:
             last = side is Side.OLD and phase is Phase.CLEANED and (new is not None or key in half)
+            taken_out = side is Side.NEW and phase is Phase.ROLLED_BACK and self._stays
             self._checks.require(
                 Invariant.MOVED_KEPT,
-                last,
+                last or taken_out,
                 region,
                 phase,
                 lambda: f"{key.pcs_id[:12]} was deleted from the {side} shard in phase {phase}",
@@ -162,13 +164,14 @@ class MigrationRules:
             moving = region.entries.migrating
             if moving is not None and self._layout is not None and self._had_time(region, moving, self._layout):
                 end = Phase.ROLLED_BACK if self._layout.roll_back else Phase.CLEANED
-                emptied = moving.phase is not Phase.CLEANED or not moving.held[Side.OLD]
+                due = {Phase.CLEANED: Side.OLD} | ({Phase.ROLLED_BACK: Side.NEW} if self._stays else {})
+                left = len(moving.held[due[moving.phase]]) if moving.phase in due else 0
                 self._checks.require(
                     Invariant.MOVED_ORDER,
-                    moving.phase is end and emptied,
+                    moving.phase is end and not left,
                     name,
                     "end",
-                    partial(_not_over, moving.phase, len(moving.held[Side.OLD])),
+                    partial(_not_over, moving.phase, left),
                 )
 
     def _had_time(self, region: Region, moving: MigratingKeys, layout: Migration) -> bool:
@@ -200,4 +203,4 @@ class MigrationRules:
 
 
 def _not_over(phase: Phase, left: int) -> str:
-    return f"the migration is in phase {phase}, the old shard has {left} keys, and time enough has passed"
+    return f"the migration is in phase {phase}, {left} keys are to be deleted yet, and time enough has passed"

@@ -88,7 +88,7 @@ class Programs(NamedTuple):
     move: Callable[[], Program[Moved]] = move
     move_claim: Callable[[Claim], Program[Entry]] = migration.claim
     move_merge: Callable[[tuple[Claim, ...]], Program[int]] = migration.merge
-    migrate: Callable[[float, float, bool], Program[Phase]] = migration.migrate
+    migrate: Callable[[float, float, bool, bool], Program[Phase]] = migration.migrate
     queue: Callable[[Submission], Program[Queued]] = queue
     deliver: Callable[[Queued, Outbox], Program[Delivery]] = deliver
     open_outbox: Callable[[], Program[Contents]] = open_outbox

@@ -150,7 +150,10 @@ class Recorder:
         observer.handle(HeldBack, self._held_back)
         observer.handle(AgentMoved, self._moved)
         observer.handle(
-            PhaseChanged, lambda event: self.note(event.region, f"one shard more: {event.phase.replace('_', ' ')}")
+            PhaseChanged,
+            lambda event: self.note(
+                event.region, f"one shard {'less' if event.leaves else 'more'}: {event.phase.replace('_', ' ')}"
+            ),
         )
 
     def _logged(self, event: Logged) -> None:

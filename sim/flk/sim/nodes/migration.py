@@ -1,4 +1,4 @@
-"""One shard more, in simulated time: claims on keys that move, as programs of their own, and the migrator of a region."""
+"""One shard more or less, in simulated time: claims on keys that move, as programs of their own, and the migrator of a region."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -151,7 +151,7 @@ class Migrator(Host):
 
         self._rounds += 1
         layout = self._layout
-        program = self._region.world.programs.migrate(layout.rate, layout.settle, layout.roll_back)
+        program = self._region.world.programs.migrate(layout.rate, layout.settle, layout.roll_back, layout.leaves)
         self.start(Activity(f"migrate {self._life}.{self._rounds}", program, ended))
 
     def _visit(self, activity: Activity, effect: LookAt | Replace | Forget) -> None:
@@ -182,7 +182,7 @@ class Migrator(Host):
         phase: Phase = self.memory.perform(effect)
         if phase is not before:
             self._plan.place(phase)
-            self._region.world.observer.on(PhaseChanged(self._region.name, phase))
+            self._region.world.observer.on(PhaseChanged(self._region.name, phase, self._layout.leaves))
         return phase
 
     def _service(self, activity: Activity) -> float:

@@ -168,8 +168,8 @@ class Place:
 
 
 class Region:
-    """Its store, and all that is before and behind it, outlive the nodes. If it is to have one shard more, `resharding` says which
-    keys move there.
+    """Its store, and all that is before and behind it, outlive the nodes. If it is to have one shard more or less, `resharding`
+    says which keys move, and where to.
 
     `peers` are all regions by name, itself included. Its audit workers, if the layout has any, come and go with the nodes.
     """
@@ -179,7 +179,8 @@ class Region:
         self.peers = peers
         self.world = world
         self.shards = Shards(world.layout, world.simulator.after)
-        self.resharding = ReshardingPlan(self.shards) if world.layout.migration else None
+        migration = world.layout.migration
+        self.resharding = ReshardingPlan(self.shards, leaves=migration.leaves) if migration else None
         self.migrator: StoreMigrator | None = None
         self.is_shared = world.layout.nodes > 1
         self.store = store_of(name) if self.is_shared else ""  # its place in the network, if it has one of its own

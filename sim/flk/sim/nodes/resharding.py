@@ -1,4 +1,4 @@
-"""Which keys move when a store gets one shard more, and where they are on either side of the move."""
+"""Which keys move when a store gets one shard more or less, and where they are on either side of the move."""
 
 from flk.model.entries.entry import Key
 from flk.model.entries.migration import Phase, Side
@@ -7,27 +7,32 @@ from flk.sim.scenarios.faults import DualWriteFailure
 from flk.sim.world.shards import Shards, shard_name
 
 NEW_RULES = frozenset({Phase.CUT_OVER, Phase.CLEANED})
-"""The phases in which the new shard rules over the keys that moved."""
+"""The phases in which the new side rules over the keys that moved."""
 
 
 class ReshardingPlan:
-    """Which keys the ring gives to one shard more (RNG-2), and where they are on either side of the move."""
+    """Which keys the ring gives to one shard more, or to the others when its last one `leaves` (RNG-2), and where they are on
+    either side of the move.
+    """
 
-    def __init__(self, shards: Shards) -> None:
-        self.new = shard_name(shards.layout.shards)
+    def __init__(self, shards: Shards, *, leaves: bool = False) -> None:
         self.failures: dict[str, float] = {}  # of second writes, by fault
         self._before = shards.ring
-        self._after = Ring((*shards.ring.shards, self.new))
         self._shards = shards
-        shards.add(self.new)
+        if leaves:
+            self._after = Ring(shard_name(number) for number in range(shards.layout.shards - 1))
+        else:
+            joins = shard_name(shards.layout.shards)
+            self._after = Ring((*shards.ring.shards, joins))
+            shards.add(joins)
 
     def moves(self, key: Key) -> bool:
-        """Whether a key belongs to the new shard from now on."""
-        return self._after.owner(ring_text(key)) == self.new
+        """Whether a key belongs to another shard from now on."""
+        return self.shard(Side.OLD, key) != self.shard(Side.NEW, key)
 
     def shard(self, side: Side, key: Key) -> str:
         """Where a key is on a side of the move."""
-        return self.new if side is Side.NEW else self._before.owner(ring_text(key))
+        return (self._after if side is Side.NEW else self._before).owner(ring_text(key))
 
     def place(self, phase: Phase) -> None:
         """Let all who ask go where keys are in a phase."""

@@ -95,7 +95,7 @@ def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[Val
     if isinstance(fault, MachineFault) and fault.node is not None and (layout.nodes == 1 or fault.node > layout.nodes):
         last = f"the last is {layout.nodes}" if layout.nodes > 1 else "each region has one, so leave node out"
         yield ValidationError(f"{field}.node", f"there is no node {fault.node}; {last} (layout.nodes)")
-    shards = layout.shards + (layout.migration is not None)
+    shards = layout.shards + (layout.migration is not None and not layout.migration.leaves)
     if isinstance(fault, ShardCrash) and fault.shard >= shards:
         yield ValidationError(
             f"{field}.shard", f"there is no shard {fault.shard}; the last is {shards - 1} (layout.shards)"

@@ -33,16 +33,19 @@ class Tiers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Migration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One shard more, while claims arrive (MIG-*): the keys that the ring gives to the new shard move to it.
+    """One shard more, while claims arrive (MIG-*): the keys that the ring gives to the new shard move to it. Or one less: the last
+    one `leaves`, and its keys move to the others (MIG-9).
 
     The migrator of every region begins at `start`, copies and verifies `rate` keys a second, waits `settle` before it cuts over,
-    and again before it cleans up. With `roll_back` it goes back instead of cleaning up.
+    and again before it cleans up. With `roll_back` it goes back instead of cleaning up, and the others keep no
+    copy of what would have left.
     """
 
     start: Seconds
     rate: Annotated[float, Meta(gt=0)] = CONSTANTS.migration.keys_per_second
     settle: Seconds = Seconds(CONSTANTS.migration.settle_seconds)
     roll_back: bool = False
+    leaves: bool = False
 
 
 class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.duration import Seconds, human
 from flk.sim.scenarios.fault_validation import fault_errors
 from flk.sim.scenarios.hypothesis_validation import hypothesis_errors
+from flk.sim.scenarios.layout import Migration
 from flk.sim.scenarios.limits import LIMITS, limit_errors
 from flk.sim.scenarios.names import all_unknown, bad_label, unknown
 from flk.sim.scenarios.scenario import Scenario
@@ -147,7 +148,14 @@ def _of_layout(scenario: Scenario) -> Iterator[ValidationError]:
             )
     if scenario.script and scenario.layout.nodes > 1:
         yield ValidationError("layout.nodes", "a script says what regions do, not which node; let nodes be 1")
-    if migration and migration.start >= scenario.duration:
+    if migration:
+        yield from _of_migration(scenario, migration)
+
+
+def _of_migration(scenario: Scenario, migration: Migration) -> Iterator[ValidationError]:
+    if migration.leaves and scenario.layout.shards == 1:
+        yield ValidationError("layout.migration.leaves", "the last shard stays; let layout.shards be 2 or more")
+    if migration.start >= scenario.duration:
         yield ValidationError("layout.migration.start", f"must be < {scenario.duration} s, the end of the run")
 
 

@@ -199,6 +199,7 @@ class PhaseChanged(Event, frozen=True, gc=False):
 
     region: str
     phase: Phase
+    leaves: bool = False  # a shard, where else one joins
 
 
 class SideWritten(Event, frozen=True, gc=False):

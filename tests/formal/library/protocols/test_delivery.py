@@ -35,7 +35,7 @@ LAYERS = {
     "tiering": [1, 3, 4, 5, 8, 13, 20, 27, 31, 31, 26, 16, 6, 1],
     "audit": [1, 2, 3, 9, 19, 30, 40, 68, 104, 114, 95, 74, 78, 81, 64, 43, 25, 10, 2],
 }
-TRANSITIONS = {"outbox": 714, "migration": 1120, "tiering": 732, "audit": 3623}
+TRANSITIONS = {"outbox": 714, "migration": 1160, "tiering": 732, "audit": 3623}
 WITNESSES = {
     "outbox": {
         "delivered_at_once": 4,
@@ -49,6 +49,7 @@ WITNESSES = {
         "written_while_copied": 3,
         "half_written": 6,
         "rolled_back_with_a_half_write": 8,
+        "rolled_back_and_empty": 5,
         "moved": 8,
         "verified_after_a_crash": 6,
     },
@@ -120,7 +121,7 @@ def test_witnesses_are_found_at_these_depths(name: str) -> None:
     ("name", "states", "transitions", "depth"),
     [
         ("outbox", 11_664, 62_532, 18),
-        ("migration", 4_818, 21_260, 15),
+        ("migration", 4_818, 22_748, 15),
         ("tiering", 9_216, 58_752, 24),
         ("audit", 48_250, 245_765, 29),
     ],

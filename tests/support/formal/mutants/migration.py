@@ -26,5 +26,7 @@ MUTANTS: Mutants = {
     "cleans-up-unverified": mutant(protocol, "clean_up", swap(Phase.cut_over, Phase.dual)),
     "deletes-before-cleanup": mutant(protocol, "delete_old", swap(Phase.cleaned, Phase.cut_over)),
     "deletes-at-any-time": mutant(protocol, "delete_old", without_guard("phase = cleaned")),
+    "takes-out-before-rollback": mutant(protocol, "delete_new", swap(Phase.rolled_back, Phase.verified)),
+    "takes-out-at-any-time": mutant(protocol, "delete_new", without_guard("phase = rolled_back")),
     "rolls-back-after-cleanup": mutant(protocol, "roll_back", swap(Phase.cut_over, Phase.cleaned)),
 }

@@ -1,4 +1,8 @@
-"""Moving keys from one shard to another under traffic (MIG-*): dual-write, copy, verify, cutover, cleanup, and rollback."""
+"""Moving keys from one shard to another under traffic (MIG-*): dual-write, copy, verify, cutover, cleanup, and rollback.
+
+`old` and `new` are sides of a key, so any servers may be behind them: the keys of a shard that leaves a ring go to several, and
+those of several to one that joins (MIG-9). A migration that is begun again from an empty new side is in a state of the first.
+"""
 
 from flk.formal.language import BOOL, UNDEFINED, Protocol, Term, exists, forall, implies, ite, require
 
@@ -7,9 +11,10 @@ protocol = Protocol(
     """Keys move from an old shard to a new one while claims arrive. One side is the authority: it inserts or gets, and a claim is
     answered with what it holds; while writes are dual, the answer waits until the other side was overwritten with the same. The
     migrator turns dual writes on, copies each key that differs, verifies each key, cuts over, and cleans up; before cleanup it can
-    roll back. The phase is one durable record that nodes and migrator share: a claim that spans two phases is refused, and a
-    migrator that crashes goes on from it, having lost only what it had verified. A node may die between any two writes.""",
-    ("MIG-1", "MIG-2", "MIG-3", "MIG-4", "MIG-5", "MIG-6", "MIG-7", "DUP-1", "DUP-2"),
+    roll back, and then it deletes what the new side has. The phase is one durable record that nodes and migrator share: a claim
+    that spans two phases is refused, and a migrator that crashes goes on from it, having lost only what it had verified. A node may
+    die between any two writes.""",
+    ("MIG-1", "MIG-2", "MIG-3", "MIG-4", "MIG-5", "MIG-6", "MIG-7", "MIG-9", "DUP-1", "DUP-2"),
 )
 
 Key = protocol.index("Key")
@@ -140,6 +145,13 @@ def roll_back() -> None:
     phase.next = Phase.rolled_back
 
 
+@protocol.action(k=Key)
+def delete_new(k: Term) -> None:
+    """After a rollback the new side's keys are deleted, one by one: a shard that stays in the ring has keys of its own besides."""
+    require(working, phase == Phase.rolled_back, new.defined(k))
+    new.next[k] = UNDEFINED
+
+
 @protocol.action()
 def crash() -> None:
     """The migrator dies and forgets what it has verified."""
@@ -228,7 +240,7 @@ def a_dead_migrator_acts() -> Term:
     """While the migrator is down, nothing that is its own to do happens."""
     e = protocol.enabled
     steps = e("write_to_both") | e("cut_over") | e("clean_up") | e("roll_back")
-    keys = e("copy") | e("check") | e("delete_old")
+    keys = e("copy") | e("check") | e("delete_old") | e("delete_new")
     return ~working & (steps | keys)
 
 
@@ -263,6 +275,12 @@ def half_written() -> Term:
 def rolled_back_with_a_half_write() -> Term:
     """All was rolled back, and the new shard is left with an outcome that nobody was told."""
     return exists(Key, lambda k: (phase == Phase.rolled_back) & told.defined(k) & new.defined(k) & (new[k] != told[k]))
+
+
+@protocol.reachable("MIG-9")
+def rolled_back_and_empty() -> Term:
+    """What was copied and verified is taken out of the new side again, and the old one answers."""
+    return (phase == Phase.rolled_back) & forall(Key, lambda k: told.defined(k) & checked[k] & ~new.defined(k))
 
 
 @protocol.reachable("MIG-5")
@@ -303,3 +321,9 @@ def migration_ends() -> tuple[Term, Term]:
 def old_shard_is_emptied() -> tuple[Term, Term]:
     """In calm times nothing is left in the old shard, once cleanup has begun."""
     return calm & (phase == Phase.cleaned), forall(Key, lambda k: ~old.defined(k))
+
+
+@protocol.leads_to("MIG-9", fair=("delete_new", "resume"))
+def what_was_copied_is_taken_out() -> tuple[Term, Term]:
+    """In calm times nothing is left in the new side of a migration that was rolled back."""
+    return calm & (phase == Phase.rolled_back), forall(Key, lambda k: ~new.defined(k))

@@ -1,4 +1,4 @@
-"""`flk migrate`: add a shard to the ring of a region's store, while its nodes go on serving."""
+"""`flk migrate`: add a shard to the ring of a region's store, or remove one, while its nodes go on serving."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # imported when a subcommand runs
 _commands = typer.Typer(
     name="migrate",
     no_args_is_help=True,
-    help="Add a shard to a ring of stores: plan, start, cutover, cleanup; each goes on where it was cut off.",
+    help="Add a shard to a ring of stores, or remove one: plan, start, cutover, cleanup; each goes on where it was cut off.",
 )
 app.add_typer(_commands)
 
@@ -35,28 +35,44 @@ Weaker = Annotated[
 Rate = Annotated[float, typer.Option(min=0.001, help="Keys a second, at most.")]
 Settle = Annotated[float, typer.Option(min=0.0, help="Seconds to wait before the step, with both sides written.")]
 _PACE = CONSTANTS.migration
+_MEND = (
+    "a shard that is away cannot leave, since only it has its keys: start it, promote its standby, or put back what its"
+    " server held"
+)
 
 
 @_commands.command()
 def plan(
     *,
     store: Store,
-    add: Annotated[str, typer.Option(help="The shard of the file that the ring gets.", metavar="SHARD")],
+    add: Annotated[
+        list[str] | None, typer.Option(help="The shard of the file that the ring gets.", metavar="SHARD")
+    ] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="The shard that leaves the ring.", metavar="SHARD")] = None,
     region: Region = "eu",
     dry_run: DryRun = False,
     json: Json = False,
     accept_weaker_store: Weaker = False,
 ) -> None:
-    """Count the keys that would move to a new shard, and put the migration on record. Nothing moves yet."""
-    from flk.impl.migration import steps
+    """Count the keys that would move to a new shard, or from one that leaves, and put that on record. Nothing moves yet."""
+    from flk.impl.migration import planning
 
-    with _ring(store, region, weaker=accept_weaker_store) as shards, _counted("counted", None) as told:
-        found = steps.plan(shards, add, told, dry_run=dry_run)
+    joining, leaving = add or [], remove or []
+    if len(joining) + len(leaving) != 1:
+        raise UnusableInput(
+            "flk migrate plan: name one shard with --add or --remove; shards join and leave one by one, each by a migration of"
+            " its own"
+        )
+    planned, mend = (planning.plan_removal, _MEND) if leaving else (planning.plan, "")
+    with _ring(store, region, weaker=accept_weaker_store, away=mend) as shards, _counted("counted", None) as told:
+        found = planned(shards, (joining or leaving)[0], told, dry_run=dry_run)
     if json:
         typer.echo(msgspec.json.encode(found))
         return
     for name, number in found.entries.items():
-        typer.echo(f"shard {name}: {found.keys[name]} of {number} keys would move to {add}")
+        typer.echo(
+            f"shard {name}: {found.keys[name]} of {number} keys would move {'from' if leaving else 'to'} {found.shard}"
+        )
     typer.echo("nothing was put on record" if dry_run else "planned; go on with `flk migrate start`")
 
 
@@ -108,15 +124,19 @@ def cutover(
     json: Json = False,
     accept_weaker_store: Weaker = False,
 ) -> None:
-    """Let the new shard decide the keys that moved. The old ones follow, so `rollback` loses nothing."""
+    """Let the shards that got them decide the keys that moved. The others follow, so `rollback` loses nothing."""
     from flk.impl.migration import steps
 
     with _ring(store, region, weaker=accept_weaker_store) as shards:
-        if not _would(shards, "let the new shard decide", json=json, dry_run=dry_run):
+        if not _would(shards, "let the keys' new shards decide", json=json, dry_run=dry_run):
             _require(yes, "cutover")
             with _progress(shards) as told:
                 steps.cut_over(shards, settle, told)
-            _tell(shards, "the new shard decides; `flk migrate cleanup --yes` ends it, `rollback` goes back", json=json)
+            _tell(
+                shards,
+                "the keys' new shards decide; `flk migrate cleanup --yes` ends it, `rollback` goes back",
+                json=json,
+            )
 
 
 @_commands.command()
@@ -124,20 +144,27 @@ def rollback(
     *,
     store: Store,
     region: Region = "eu",
+    rate: Rate = _PACE.keys_per_second,
     yes: Yes = False,
     dry_run: DryRun = False,
     json: Json = False,
     accept_weaker_store: Weaker = False,
 ) -> None:
-    """Let the old shards serve alone again, at any moment before `cleanup`. Every answer stands."""
+    """Let the old shards serve alone again, at any moment before `cleanup`. Every answer stands. Where a shard was to leave, the
+    copies of its keys are deleted from the others.
+    """
     from flk.impl.migration import steps
 
     with _ring(store, region, weaker=accept_weaker_store) as shards:
         if not _would(shards, "let the old shards serve alone again", json=json, dry_run=dry_run):
             _require(yes, "rollback")
             with _progress(shards) as told:
-                steps.go_back(shards, told)
-            _tell(shards, "rolled back; empty the store of the new shard before it is planned again", json=json)
+                steps.go_back(shards, rate, told)
+            _tell(
+                shards,
+                "rolled back; before a shard is added again, empty its store",
+                json=json,
+            )
 
 
 @_commands.command()
@@ -164,7 +191,7 @@ def cleanup(
 
 
 @contextmanager
-def _ring(url: str, region: str, *, weaker: bool) -> Iterator["Shards"]:
+def _ring(url: str, region: str, *, weaker: bool, away: str = "") -> Iterator["Shards"]:
     from flk.impl.migration.steps import migrating
     from flk.impl.storage.ring_file import FORM, is_ring
     from flk.model.refusal import Unavailable
@@ -175,7 +202,8 @@ def _ring(url: str, region: str, *, weaker: bool) -> Iterator["Shards"]:
         with migrating(url, region, accept_weaker=weaker) as shards:
             yield shards
     except Unavailable as refusal:
-        raise UnusableInput(f"{refusal.detail}; give the same command again once that is mended: it goes on") from None
+        again = "give the same command again once that is mended: it goes on"
+        raise UnusableInput("; ".join(filter(None, (refusal.detail, away, again)))) from None
 
 
 def _require(yes: bool, command: str) -> None:  # noqa: FBT001  (the option's value)
@@ -201,7 +229,8 @@ def _tell(shards: "Shards", what: str, *, json: bool) -> None:
     typer.echo(f"the ring has the shards {', '.join(found.shards)}")
     if found.phase is not None:
         paused = ", paused" if found.paused else ""
-        typer.echo(f"{found.adds} is added: {found.phase}{paused}; {found.done} of some {found.keys} keys gone over")
+        what_moves = f"{found.removes} is removed" if found.removes else f"{found.adds} is added"
+        typer.echo(f"{what_moves}: {found.phase}{paused}; {found.done} of some {found.keys} keys gone over")
     if what:
         typer.echo(what)
 
