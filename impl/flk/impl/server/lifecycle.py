@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvloop
@@ -22,11 +23,13 @@ from flk.impl.server.comparing import comparing
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.feeding import feeding
 from flk.impl.server.front import Front
+from flk.impl.server.integrating import Place
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.mending import mending
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.mover import Mover
 from flk.impl.server.node import RealNode
+from flk.impl.server.passes import Passes
 from flk.impl.server.progress import Progress
 from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
@@ -315,7 +318,7 @@ def _replicator(
     settings: Settings, runtime: Runtime, examined: LiveKeys, tenancy: Tenancy | None, told: Untold
 ) -> Replicator:
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
-    alone, snapshots, audit = settings.objects is None, settings.tiering is None, settings.auditing
+    alone, snapshots = settings.objects is None, settings.tiering is None
     return Replicator(
         runtime,
         examined,
@@ -328,9 +331,20 @@ def _replicator(
         further=comparing(runtime.node, settings.peers, examined, settings.compare_every, settings.reconcile)
         | mending(runtime.node, settings.peers, examined)
         | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay)
-        | (writing(runtime.node, settings.data, examined, tenancy, audit, settings.audit_every) if audit else {}),
+        | _writing(settings, runtime.node, examined, tenancy),
         telling=told,
     )
+
+
+def _writing(
+    settings: Settings, node: RealNode, examined: LiveKeys, tenancy: Tenancy | None
+) -> dict[Passes[Any], float]:
+    """The passes that write an audit log. A trace tells what they do to objects, too, so then the node does that itself."""
+    audit = settings.auditing
+    if audit is None or settings.objects is None:
+        return {}
+    place = Place(settings.objects, settings.data, asks_all=settings.trace is not None)
+    return writing(node, place, examined, tenancy, audit, settings.audit_every)
 
 
 def _mover(settings: Settings, runtime: Runtime, examined: Examine) -> Mover | None:
