@@ -265,6 +265,7 @@ class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_reason_characters: int
     niceness: int
     hurry_seconds: float
+    lock_days: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

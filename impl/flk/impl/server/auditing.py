@@ -183,7 +183,7 @@ class IntegratePasses(_AuditPasses[Added]):
         """Go on with the log."""
         self._under_way = True
         hurries = time.monotonic() - self._level_at > CONSTANTS.transparency.hurry_seconds
-        return self._integrator.integrate(self.source, self._keys.told, self._facts(), hurries=hurries)
+        return self._integrator.integrate(self._keys.told, self._facts(), hurries=hurries)
 
     def passed(self, *, began: float) -> None:
         """All that was shipped when it began is in the log."""

@@ -18,7 +18,7 @@ import msgspec
 
 from flk.impl.keys import KeyEntry, keyring_of
 from flk.impl.storage.audit_index import NAME, AuditIndex
-from flk.impl.storage.objects import open_objects
+from flk.impl.storage.locked import Lock, objects_at
 from flk.model.compiled.examiner import examining
 from flk.model.effects import Effect, Fetch, GetBeginning, GetObject, ListObjects, PutObject
 from flk.model.entries.entry import Entry
@@ -50,17 +50,20 @@ class Keys(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the process works: the URL of the object store, and the directory with the index. With `asks_all` it performs nothing."""
+    """Where the process works: for which region, the URL of the object store, and the directory with the index; how what it creates is locked, if
+    it is. With `asks_all` it performs nothing.
+    """
 
+    region: str
     objects: str
     directory: Path
+    lock: Lock | None = None
     asks_all: bool = False
 
 
 class Pass(NamedTuple):
     """A pass to be made."""
 
-    region: str
     keys: Keys
     facts: tuple[Fact, ...]
 
@@ -95,7 +98,7 @@ def own_performers(place: Place) -> Performers:
     """How the process performs what it does itself."""
     if place.asks_all:
         return {}
-    objects, index = open_objects(place.objects), AuditIndex(place.directory / NAME)
+    objects, index = objects_at(place.objects, place.region, place.lock), AuditIndex(place.directory / NAME)
     return {
         GetObject: lambda e: objects.get(e.name),
         GetBeginning: lambda e: objects.beginning(e.name, e.size),
@@ -116,7 +119,7 @@ def work(node: "Connection[Any, Any]") -> None:
             keys, examine = told.keys, told.keys.examine()
         try:
             result = run(
-                integrate(told.region, examine, told.facts),
+                integrate(place.region, examine, told.facts),
                 lambda effect: own[type(effect)](effect) if type(effect) in own else _asked(node, effect),
             )
         except Ended:

@@ -31,7 +31,7 @@ class Integrator:
         """The process, if there is one."""
         return None if self._process is None else self._process.pid
 
-    def integrate(self, region: str, keys: Keys, facts: Sequence[Fact], *, hurries: bool = False) -> Program[Added]:
+    def integrate(self, keys: Keys, facts: Sequence[Fact], *, hurries: bool = False) -> Program[Added]:
         """`integrate`, in that process: what it asks of log and store is what this asks for. A pass that is left before its end
         ends the process, as a crash would. Raises as `integrate` does; Unavailable if the process ended.
         """
@@ -40,7 +40,7 @@ class Integrator:
         try:
             connection = self._connected(hurries=hurries)
             self._busy = True
-            connection.send(Pass(region, keys, tuple(facts)))
+            connection.send(Pass(keys, tuple(facts)))
             while isinstance(said := connection.recv(), Asked):
                 connection.send((yield from self._performed(said)))
         except (EOFError, OSError) as error:

@@ -34,14 +34,14 @@ from flk.impl.server.progress import Progress
 from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.runtime import Runtime
-from flk.impl.server.settings import Fsync, Settings, require_usable
+from flk.impl.server.settings import Fsync, Settings, require_locked, require_usable
 from flk.impl.server.tenancy import Tenancy
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.aging import AgingStore
 from flk.impl.storage.directory import held, is_new, member_of, number_of, require_no_member
 from flk.impl.storage.known_time import KnownTime, steady
-from flk.impl.storage.objects import Objects, open_objects
+from flk.impl.storage.objects import Objects
 from flk.impl.storage.opening import open_region
 from flk.impl.storage.segment_file import LogFailed, LogGone
 from flk.impl.storage.sharded import ShardedStore
@@ -107,7 +107,8 @@ async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: M
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
-    objects = open_objects(settings.objects) if settings.objects else None
+    objects = settings.opened
+    _require_locked(settings)
     progress = Progress()
     front = Front(settings, metrics, progress, reload, told)
     await front.listen(say)
@@ -148,6 +149,14 @@ async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: M
         node.close()
         trace.close()
     say(f"stopped: everything acknowledged is in the log, {'which is sealed' if sealed else 'which is not sealed yet'}")
+
+
+def _require_locked(settings: Settings) -> None:
+    """Raises UnusableInput if the store is asked to lock, and says that it does not. One that is away is asked by its first put."""
+    try:
+        require_locked(settings)
+    except Unavailable as refusal:
+        log.warning("lock.unknown", reason=refusal.detail)
 
 
 def _seal(runtime: Runtime, say: Callable[[str], None]) -> bool:
@@ -343,7 +352,7 @@ def _writing(
     audit = settings.auditing
     if audit is None or settings.objects is None:
         return {}
-    place = Place(settings.objects, settings.data, asks_all=settings.trace is not None)
+    place = Place(settings.region, settings.objects, settings.data, settings.audit_lock, asks_all=settings.trace is not None)
     return writing(node, place, examined, tenancy, audit, settings.audit_every)
 
 
