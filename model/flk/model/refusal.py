@@ -25,6 +25,16 @@ class Refused(Exception):
         self.field = field and _bounded(field)
         self.retry_after = retry_after
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """All that it says goes with it to another process."""
+        return _again, (type(self), self.requirement, self.detail, self.field, self.retry_after)
+
+
+def _again(
+    kind: type[Refused], requirement: str, detail: str, field: str | None, retry_after: int | None
+) -> Refused:
+    return kind(requirement, detail, field=field, retry_after=retry_after)
+
 
 def _bounded(text: str) -> str:
     """The text, cut where it is long: what a sender wrote comes back in it (ORD-2)."""

@@ -266,6 +266,9 @@ class Transparency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     max_questions: int
     max_reason_characters: int
+    niceness: int
+    hurry_seconds: float
+    lock_days: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

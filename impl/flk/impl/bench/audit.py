@@ -21,7 +21,7 @@ import msgspec
 from flk.impl.bench.audit_books import SIGNER, Auditor
 from flk.impl.bench.load import encode_request
 from flk.impl.bench.records import submissions
-from flk.impl.bench.turns import ROUNDS, SECRET, Figure, Subject, honest, take_turns
+from flk.impl.bench.turns import SECRET, Figure, Subject, honest, take_turns
 from flk.impl.keys import load_keys
 from flk.impl.server.node import RealNode
 from flk.impl.server.process import key_file, server_process
@@ -52,6 +52,7 @@ from flk.model.transparency.leaves import outcome
 FASTEST = 20_000  # requests a second that are prepared for, at most
 SEGMENT_RECORDS = 2000
 PROOFS = 200
+PAIRS = 7  # of turns, one of each server
 HOST = "127.0.0.1"
 
 
@@ -187,19 +188,24 @@ def _timed(work: Callable[[], list[Any]]) -> tuple[float, list[Any]]:
 
 
 def _submitted(seconds: float, on_progress: Callable[[str], None]) -> tuple[Figure, ...]:
-    """Submits a second of a node that ships, and of one that also writes an audit log, in turns."""
+    """Submits a second of a node that ships, and of one that also writes an audit log, in turns. That has its own end when the last
+    leaf is published.
+    """
     with tempfile.TemporaryDirectory() as directory, ExitStack() as servers:
         home = Path(directory)
         keys = key_file(home, SECRET)
-        slot = seconds / ROUNDS / 2
+        slot = seconds / PAIRS / 2
         on_progress("signing records")
-        requests = [encode_request(each, HOST) for each in honest(int(slot * ROUNDS * FASTEST))]
+        requests = [encode_request(each, HOST) for each in honest(int(slot * PAIRS * FASTEST))]
         subjects = []
         for name, audited in (("ships", False), ("ships, and writes an audit log", True)):
             place = home / f"{audited}"
             place.mkdir()
-            options = Auditor(place).options
+            auditor = Auditor(place)
+            options = auditor.options
             given = options if audited else options[: options.index("--audit")]
             server = servers.enter_context(server_process(place / "data", keys, given))
-            subjects.append(Subject(name, urlsplit(server.url).port or 0, server.process.pid, requests))
-        return take_turns(subjects, slot, on_progress)
+            settle = auditor.await_leaves if audited else None
+            port = urlsplit(server.url).port or 0
+            subjects.append(Subject(name, port, server.process.pid, requests, settle=settle))
+        return take_turns(subjects, slot, on_progress, PAIRS)

@@ -21,7 +21,7 @@ from flk.spec.errors import UnusableInput
 
 SIGNER = Signer("localhost/bench", Ed25519PrivateKey(bytes(32)))  # of logs that live for minutes, on this machine
 OFTEN = 0.2  # seconds from one step to the next
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 class AuditBooks(msgspec.Struct, frozen=True):
@@ -61,6 +61,14 @@ class Auditor:
             checkpoint, _ = self._log.checkpoint()
             if checkpoint not in self._seen:
                 self._seen.append(checkpoint)
+
+    def await_leaves(self, count: int) -> None:
+        """Return when so many outcomes are published leaves, beside one of the node's keys. Raises TimeoutError."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not (self._place / "checkpoint").exists() or self._log.checkpoint()[0].size <= count:
+            if time.monotonic() > until:
+                raise TimeoutError(f"the audit log has not {count} outcomes after {PATIENCE_SECONDS:g} s")
+            time.sleep(OFTEN / 4)
 
     def close(self, acknowledged: Collection[str]) -> AuditBooks:
         """The books, once the log has what was acknowledged, or nothing was added to it for long."""

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from ssl import SSLContext
 from statistics import median
+from time import perf_counter
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +27,8 @@ SECRET = "of the benchmark"  # noqa: S105 - of servers that live for seconds, on
 
 class Subject(NamedTuple):
     """A server under load: its name, its port on loopback, its process, the requests for it, how many records one holds, how many
-    connections send them, by what TLS if by any, and what its answers are checked by.
+    connections send them, by what TLS if by any, and what its answers are checked by. After its turn, what it owes for all that it was
+    sent is waited for, if `settle` says how: with how many records it has by then.
     """
 
     name: str
@@ -36,11 +38,13 @@ class Subject(NamedTuple):
     records: int = 1
     connections: int = CONNECTIONS
     tls: SSLContext | None = None
+    settle: Callable[[int], None] | None = None
 
 
 class Figure(msgspec.Struct, frozen=True):
     """One server: medians over the rounds. Records a second; latencies of requests in seconds; processor time of the server in
-    seconds a record; and how many times as many records a second as the first server.
+    seconds a record; and how many times as many records a second as the first server. `helpers` is processor time of processes that
+    it started, and `settled` how long it was waited for after its turn.
     """
 
     name: str
@@ -50,6 +54,8 @@ class Figure(msgspec.Struct, frozen=True):
     processor: float
     ratio: float
     rounds: int
+    helpers: float = 0.0
+    settled: float = 0.0
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -71,18 +77,22 @@ class _Turn(NamedTuple):
     p50: float
     p99: float
     processor: float
+    helpers: float
+    settled: float
 
 
 def take_turns(
     subjects: Sequence[Subject], slot: float, on_progress: Callable[[str], None] = lambda _: None, rounds: int = ROUNDS
 ) -> tuple[Figure, ...]:
-    """Figures of the servers, after so many rounds in which each is under load for `slot` seconds. Raises Wrong."""
+    """Figures of the servers, after so many rounds in which each is under load for `slot` seconds, in either order by turns. Raises
+    Wrong.
+    """
     turns: list[list[_Turn]] = [[] for _ in subjects]
     sent = [0] * len(subjects)
     for number in range(rounds):
-        for index, subject in enumerate(subjects):
+        for index, subject in list(enumerate(subjects))[:: -1 if number % 2 else 1]:
             on_progress(f"round {number + 1} of {rounds}: {subject.name}")
-            before = processor_seconds(subject.pid)
+            before, helped = processor_seconds(subject.pid), helpers_seconds(subject.pid)
             load = drive(
                 "127.0.0.1", subject.port, subject.requests[sent[index] :], subject.connections, slot, tls=subject.tls
             )
@@ -90,7 +100,14 @@ def take_turns(
             _check(subject.name, load)
             sent[index] += len(load.latencies)
             records = len(load.latencies) * subject.records
-            turns[index].append(_Turn(records / load.seconds, load.quantile(0.5), load.quantile(0.99), used / records))
+            began = perf_counter()
+            if subject.settle is not None:
+                subject.settle(sent[index] * subject.records)
+            settled, helpers = perf_counter() - began, helpers_seconds(subject.pid) - helped
+            latencies = load.quantile(0.5), load.quantile(0.99)
+            turns[index].append(
+                _Turn(records / load.seconds, *latencies, used / records, helpers / records, settled)
+            )
     return tuple(_figures(subjects, turns))
 
 
@@ -106,11 +123,20 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def helpers_seconds(pid: int) -> float:
+    """Seconds of processor time that processes have used which a process started: those that run, and those that ended (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    running = [each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
+    return ended + sum(processor_seconds(int(each)) for each in running)
+
+
 def _figures(subjects: Sequence[Subject], turns: Sequence[Sequence[_Turn]]) -> Iterator[Figure]:
     for subject, own in zip(subjects, turns, strict=True):
         ratio = median(mine.per_second / first.per_second for mine, first in zip(own, turns[0], strict=True))
         typical = _Turn(*(median(column) for column in zip(*own, strict=True)))
-        yield Figure(subject.name, *typical, ratio, len(own))
+        *figures, helpers, settled = typical
+        yield Figure(subject.name, *figures, ratio, len(own), helpers, settled)
 
 
 def _check(name: str, load: Load) -> None:

@@ -1,5 +1,6 @@
 """Passes that write the region's audit log, and their measures (TLOG-6 to TLOG-9)."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,6 +13,8 @@ import structlog
 
 from flk.impl.audit_keys import read_signer, read_verifier
 from flk.impl.keys import KeyEntry, Use
+from flk.impl.server.integrating import Place
+from flk.impl.server.integrator import Integrator
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.node import RealNode
@@ -21,12 +24,12 @@ from flk.impl.storage.audit_index import NAME, AuditIndex
 from flk.impl.tenants import TenantEntry
 from flk.model.effects import Effect, Program
 from flk.model.programs.checkpoint import Published, checkpoint
-from flk.model.programs.examine import Examine
-from flk.model.programs.integrate import Added, integrate
+from flk.model.programs.integrate import Added
 from flk.model.record.signing import Ed25519PublicKey, HmacKey
 from flk.model.transparency.checkpoints import BadLog
 from flk.model.transparency.leaves import Fact, Value
 from flk.model.transparency.notes import Kind, Signer, Verifier
+from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 
 W = TypeVar("W")
@@ -94,15 +97,17 @@ def _tenant(entry: TenantEntry) -> dict[str, Value]:
 
 
 def writing(
-    node: RealNode, directory: Path, keys: LiveKeys, tenancy: Tenancy | None, audit: Auditing, every: float
+    node: RealNode, place: Place, keys: LiveKeys, tenancy: Tenancy | None, audit: Auditing, every: float
 ) -> dict[Passes[Any], float]:
-    """The passes of a node that writes an audit log, which performs the effects on it from now on."""
-    index = AuditIndex(directory / NAME)
+    """The passes of a node that writes an audit log, which performs the effects on it from now on: some by a process of its own that
+    works at `place`.
+    """
+    index = AuditIndex(place.directory / NAME)
     node.at_once |= index.performers
     region, metrics = node.disk.region, node.metrics
     facts = partial(facts_of, audit.signer, keys, tenancy)
     return {
-        IntegratePasses(region, keys, facts, metrics): every,
+        IntegratePasses(region, Integrator(place), keys, facts, metrics): every,
         CheckpointPasses(region, audit, metrics): every,
     }
 
@@ -151,17 +156,48 @@ class _AuditPasses(LogPasses[W | BadLog]):
 
 
 class IntegratePasses(_AuditPasses[Added]):
-    """Add what the region shipped to its log."""
+    """Add what the region shipped to its log, in a process of its own (TLOG-14). That works when nothing else wants the processor,
+    until leaves wait for too long.
+    """
 
-    def __init__(self, region: str, examine: Examine, facts: Callable[[], Sequence[Fact]], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        region: str,
+        integrator: Integrator,
+        keys: LiveKeys,
+        facts: Callable[[], Sequence[Fact]],
+        metrics: Metrics,
+    ) -> None:
+        self._under_way = False
         super().__init__("integrate", region, metrics)
-        self._examine = examine
+        self._integrator = integrator
+        self._keys = keys
         self._facts = facts
         self._leaves = metrics.audit_leaves
 
+    def lag(self) -> float:
+        """As for every pass; and while one is made, however long that takes, since the last complete one."""
+        return time.monotonic() - self._level_at if self._under_way else super().lag()
+
     def work(self) -> Program[Added]:
         """Go on with the log."""
-        return integrate(self.source, self._examine, self._facts())
+        self._under_way = True
+        hurries = time.monotonic() - self._level_at > CONSTANTS.transparency.hurry_seconds
+        return self._integrator.integrate(self._keys.told, self._facts(), hurries=hurries)
+
+    def passed(self, *, began: float) -> None:
+        """All that was shipped when it began is in the log."""
+        super().passed(began=began)
+        self._under_way = False
+
+    def failed(self, reason: str) -> None:
+        """Something waits."""
+        super().failed(reason)
+        self._under_way = False
+
+    def close(self) -> None:
+        """End the process."""
+        self._integrator.close()
 
     def came_to(self, result: Added) -> None:
         """Count what was added."""

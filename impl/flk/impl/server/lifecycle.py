@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvloop
@@ -22,23 +23,25 @@ from flk.impl.server.comparing import comparing
 from flk.impl.server.daemon import in_daemon
 from flk.impl.server.feeding import feeding
 from flk.impl.server.front import Front
+from flk.impl.server.integrating import Place
 from flk.impl.server.live_keys import LiveKeys
 from flk.impl.server.mending import mending
 from flk.impl.server.metrics import Metrics
 from flk.impl.server.mover import Mover
 from flk.impl.server.node import RealNode
+from flk.impl.server.passes import Passes
 from flk.impl.server.progress import Progress
 from flk.impl.server.reload import Reload
 from flk.impl.server.replicator import Every, Replicator
 from flk.impl.server.runtime import Runtime
-from flk.impl.server.settings import Fsync, Settings, require_usable
+from flk.impl.server.settings import Fsync, Settings, require_locked, require_usable
 from flk.impl.server.tenancy import Tenancy
 from flk.impl.server.tiering import open_tiers, open_warm
 from flk.impl.server.trace import Trace, Untraced
 from flk.impl.storage.aging import AgingStore
 from flk.impl.storage.directory import held, is_new, member_of, number_of, require_no_member
 from flk.impl.storage.known_time import KnownTime, steady
-from flk.impl.storage.objects import Objects, open_objects
+from flk.impl.storage.objects import Objects
 from flk.impl.storage.opening import open_region
 from flk.impl.storage.segment_file import LogFailed, LogGone
 from flk.impl.storage.sharded import ShardedStore
@@ -104,7 +107,8 @@ async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: M
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     if readable_by_others(settings.keys):
         log.warning("keys.readable_by_others", file=str(settings.keys), fix="chmod 600")
-    objects = open_objects(settings.objects) if settings.objects else None
+    objects = settings.opened
+    _require_locked(settings)
     progress = Progress()
     front = Front(settings, metrics, progress, reload, told)
     await front.listen(say)
@@ -145,6 +149,14 @@ async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: M
         node.close()
         trace.close()
     say(f"stopped: everything acknowledged is in the log, {'which is sealed' if sealed else 'which is not sealed yet'}")
+
+
+def _require_locked(settings: Settings) -> None:
+    """Raises UnusableInput if the store is asked to lock, and says that it does not. One that is away is asked by its first put."""
+    try:
+        require_locked(settings)
+    except Unavailable as refusal:
+        log.warning("lock.unknown", reason=refusal.detail)
 
 
 def _seal(runtime: Runtime, say: Callable[[str], None]) -> bool:
@@ -315,7 +327,7 @@ def _replicator(
     settings: Settings, runtime: Runtime, examined: LiveKeys, tenancy: Tenancy | None, told: Untold
 ) -> Replicator:
     every = Every(settings.ship_every, settings.replay_every, settings.check_every, settings.snapshot_every)
-    alone, snapshots, audit = settings.objects is None, settings.tiering is None, settings.auditing
+    alone, snapshots = settings.objects is None, settings.tiering is None
     return Replicator(
         runtime,
         examined,
@@ -328,9 +340,20 @@ def _replicator(
         further=comparing(runtime.node, settings.peers, examined, settings.compare_every, settings.reconcile)
         | mending(runtime.node, settings.peers, examined)
         | feeding(runtime.node, settings.feeds, settings.follows, examined, every.ship, every.replay)
-        | (writing(runtime.node, settings.data, examined, tenancy, audit, settings.audit_every) if audit else {}),
+        | _writing(settings, runtime.node, examined, tenancy),
         telling=told,
     )
+
+
+def _writing(
+    settings: Settings, node: RealNode, examined: LiveKeys, tenancy: Tenancy | None
+) -> dict[Passes[Any], float]:
+    """The passes that write an audit log. A trace tells what they do to objects, too, so then the node does that itself."""
+    audit = settings.auditing
+    if audit is None or settings.objects is None:
+        return {}
+    place = Place(settings.region, settings.objects, settings.data, settings.audit_lock, asks_all=settings.trace is not None)
+    return writing(node, place, examined, tenancy, audit, settings.audit_every)
 
 
 def _mover(settings: Settings, runtime: Runtime, examined: Examine) -> Mover | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flk.impl.keys import keyring_of, policy_verifiers, read_keys
+from flk.impl.server.integrating import Keys
 from flk.model.compiled.examiner import examining
 from flk.model.entries.entry import Claim
 from flk.model.flow.submission import Submission, from_payload
@@ -34,6 +35,12 @@ class LiveKeys:
     def policy_keys(self) -> PolicyKeys:
         """Who may sign policies (POL-5)."""
         return self._keyring.policy_keys
+
+    @property
+    def told(self) -> Keys:
+        """The keys, as another process can be told them."""
+        policies = sorted((name, key.material) for name, key in self.policy_keys.items())
+        return Keys(self.entries, self._profiles, tuple(policies))
 
     def ruling(self, stated: Stated) -> Ruling:
         """What a log states of policies. Raises Unvouched if no key of the file signed that (POL-5)."""

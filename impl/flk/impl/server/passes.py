@@ -103,6 +103,9 @@ class Passes(ABC, Generic[R]):
         self._errors.inc()
         self._waits = reason
 
+    def close(self) -> None:
+        """No further pass is made."""
+
     def behind(self) -> str:
         """What waits, for how long and why; empty if the last pass completed."""
         return f"{self.name} {self.source}: {self.lag():.0f} s: {self._waits}" if self._waits else ""

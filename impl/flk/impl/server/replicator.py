@@ -90,9 +90,13 @@ class Replicator:
 
     async def run(self) -> None:
         """Begin at once and go on until cancelled, while the runtime serves."""
-        async with asyncio.TaskGroup() as tasks:
-            for passes, interval in self._intervals.items():
-                tasks.create_task(self._every(interval, passes))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for passes, interval in self._intervals.items():
+                    tasks.create_task(self._every(interval, passes))
+        finally:
+            for passes in self._intervals:
+                passes.close()
 
     async def finish(self, seconds: float) -> None:
         """Seal and ship what there is, as far as that can be done in so many seconds."""

@@ -19,7 +19,8 @@ from flk.impl.server.securing import certificates
 from flk.impl.server.tiering import Tiering, check_tiers
 from flk.impl.server.tls_files import TlsFiles, tls_files
 from flk.impl.storage.address import address
-from flk.impl.storage.objects import open_objects
+from flk.impl.storage.locked import Lock, LockedObjects, objects_at
+from flk.impl.storage.objects import Objects, open_objects
 from flk.impl.storage.ring_file import is_ring, load, path_of
 from flk.impl.telemetry.telling import Telemetry
 from flk.impl.tenants import read_tenants
@@ -53,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
     lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`. The file `access` says who may ask for what is
     stored; with `admin_port` operators ask there, and nowhere else. `tenants` is the file that says how much each tenant may send.
     With the key in `audit` it writes an audit log of the region, every `audit_every` seconds, and publishes what all
-    `audit_witnesses` have cosigned. With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those
+    `audit_witnesses` have cosigned; what it creates of it is locked for as long as `audit_lock` says. With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those
     of its clients alone. `otlp` is the collector that is told of its work.
     """
 
@@ -98,12 +99,18 @@ class Settings(msgspec.Struct, frozen=True):
     audit: Path | None = None
     audit_witnesses: tuple[str, ...] = ()
     audit_every: float = CONSTANTS.transparency.every_seconds
+    audit_lock: Lock | None = None
     otlp: Telemetry | None = None
 
     @property
     def auditing(self) -> Auditing | None:
         """With what the node writes an audit log; None if it writes none. Raises UnusableInput."""
         return auditing_of(self.audit, self.audit_witnesses, self.objects, cold=self.tiering is not None)
+
+    @property
+    def opened(self) -> Objects | None:
+        """The object store, if the node has one. Raises UnusableInput."""
+        return None if self.objects is None else objects_at(self.objects, self.region, self.audit_lock)
 
     @property
     def tls(self) -> TlsFiles | None:
@@ -157,6 +164,7 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
         partial(_check_tls, settings),
         partial(_check_access, settings),
         lambda: settings.auditing,
+        partial(_check_lock, settings),
         partial(_check_collector, settings),
     )
     for check in checks:
@@ -169,6 +177,19 @@ def mistakes(settings: Settings) -> Iterator[UnusableInput]:
 def _check_tls(settings: Settings) -> None:
     if (files := settings.tls) is not None:
         certificates(files)
+
+
+def _check_lock(settings: Settings) -> None:
+    if settings.audit_lock is not None:
+        if settings.audit is None:
+            raise UnusableInput("--audit-lock: there is no audit log; name the key that signs it with --audit")
+        _ = settings.opened
+
+
+def require_locked(settings: Settings) -> None:
+    """Return if the store locks what is to be locked. Raises UnusableInput if it does not; Unavailable if it does not answer."""
+    if isinstance(objects := settings.opened, LockedObjects):
+        objects.require_lock()
 
 
 def _check_collector(settings: Settings) -> None:

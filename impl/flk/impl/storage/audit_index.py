@@ -22,17 +22,18 @@ NAME = "audit.sqlite"
 FORMAT = 1  # of the file, in its `user_version`
 
 _SCHEMA = f"""
-begin;
-create table state(only integer primary key check (only = 1), value text not null);
-create table leaves(name blob not null, number integer not null, primary key(name, number)) without rowid;
+begin immediate;
+create table if not exists state(only integer primary key check (only = 1), value text not null);
+create table if not exists leaves(name blob not null, number integer not null, primary key(name, number)) without rowid;
 pragma user_version = {FORMAT};
 commit;
 """
 
 
 class AuditIndex:
-    """The index of one region's log. Safe to use from several threads. What reads or writes it raises Unavailable if the file does
-    not answer; one that is damaged is begun anew, and the next pass reads the log again.
+    """The index of one region's log. Safe to use from several threads and processes. What reads or writes it raises Unavailable if
+    the file does not answer; one that is damaged is begun anew, and the next pass reads the log again. One that another process
+    has begun anew is opened again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,12 +64,13 @@ class AuditIndex:
     def take_in(self, state: State, begin: int, names: Sequence[Sequence[bytes]]) -> None:
         """Take in a step, and what its leaves are called, unless it is in already."""
         with self._answering():
-            if state.number <= self.state().number:
-                return
-            rows = [(name, number) for number, its in enumerate(names, start=begin) for name in its]
+            rows = sorted((name, number) for number, its in enumerate(names, start=begin) for name in its)
             self._connection.execute("begin immediate")
             try:
-                self._connection.executemany("insert or ignore into leaves values (?, ?)", sorted(rows))
+                if state.number <= self.state().number:
+                    self._connection.execute("rollback")
+                    return
+                self._connection.executemany("insert or ignore into leaves values (?, ?)", rows)
                 self._connection.execute(
                     "insert or replace into state values (1, ?)", (msgspec.json.encode(state).decode(),)
                 )
@@ -84,6 +86,7 @@ class AuditIndex:
 
     def _open(self) -> None:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._inode = self._path.stat().st_ino
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = normal")
@@ -92,6 +95,17 @@ class AuditIndex:
             self._connection.executescript(_SCHEMA)
         elif version != FORMAT:
             raise sqlite3.DatabaseError(f"the index of the audit log is not of format {FORMAT}")
+
+    def _follow(self) -> None:
+        """Open the file that is there now, if another process has begun it anew."""
+        try:
+            is_same = self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._open()
 
     def _begin_anew(self) -> None:
         with suppress(sqlite3.Error, AttributeError):
@@ -104,8 +118,9 @@ class AuditIndex:
     def _answering(self) -> Iterator[None]:
         with self._lock:
             try:
+                self._follow()
                 yield
-            except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
-                if not isinstance(error, sqlite3.OperationalError):
+            except (sqlite3.DatabaseError, msgspec.DecodeError, OSError) as error:
+                if not isinstance(error, sqlite3.OperationalError | OSError):
                     self._begin_anew()
                 raise unavailable(f"the index of the audit log does not answer: {error}") from error

@@ -207,13 +207,14 @@ def open_objects(url: str, patience: Patience | None = None) -> Objects:
     """The object store at a URL. Raises UnusableInput for a URL of no known kind. A directory may come to be mounted later."""
     parts = urlsplit(url)
     if parts.scheme != "file":
-        return Objects(_remote(url, patience or Patience()))
+        return Objects(remote(url, patience or Patience()))
     if parts.netloc or not parts.path:
         raise UnusableInput(f"{url}: no path of a directory; a URL of one has three slashes: file:///directory")
     return LocalObjects(Path(url2pathname(parts.path)))
 
 
-def _remote(url: str, patience: Patience) -> ObjectStore:
+def remote(url: str, patience: Patience) -> ObjectStore:
+    """The store at a URL that is none of a directory. Raises UnusableInput."""
     try:
         store = from_url(
             url,

@@ -42,6 +42,15 @@ def prefix_of(region: str) -> str:
     return f"{LIMITS.object_prefix}{region}/"
 
 
+def is_kept(prefix: str, name: str) -> bool:
+    """Whether an object is one that whoever writes the log creates once and never changes (TLOG-15).
+
+    >>> is_kept("audit/eu/", "audit/eu/tile/0/000"), is_kept("audit/eu/", "audit/eu/checkpoint")
+    (True, False)
+    """
+    return name.startswith((f"{prefix}batch/", f"{prefix}tile/", f"{prefix}signed/"))
+
+
 def step_name(prefix: str, number: int) -> str:
     """The name of a step's object.
 

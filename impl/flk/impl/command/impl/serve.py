@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,9 @@ from flk.impl.command.impl.configured import configure, tell, with_places
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
+
+if TYPE_CHECKING:
+    from flk.impl.server.settings import Settings
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -274,6 +277,16 @@ def serve(
     audit_every: Annotated[
         float, typer.Option(min=0.01, help="Seconds from one step of the audit log, and checkpoint, to the next.")
     ] = CONSTANTS.transparency.every_seconds,
+    audit_lock: Annotated[
+        Literal["compliance", "governance"] | None,
+        typer.Option(
+            help="Lock what the node creates of the audit log, in a bucket of S3 with Object Lock (TLOG-15): `compliance` nobody"
+            " lifts, `governance` who has the permission.",
+        ),
+    ] = None,
+    audit_lock_days: Annotated[int, typer.Option(min=1, help="With --audit-lock: for how many days.")] = (
+        CONSTANTS.transparency.lock_days
+    ),
     otlp: Annotated[
         str | None,
         typer.Option(
@@ -306,9 +319,10 @@ def serve(
     from flk.impl.server.lifecycle import serve as run
     from flk.impl.server.settings import Fsync, Mistaken, Settings, require_usable
     from flk.impl.server.tiering import Tiering
+    from flk.impl.storage.locked import Lock, Mode
     from flk.impl.storage.segment_file import LogFailed, LogGone
     from flk.impl.telemetry.telling import Telemetry
-    from flk.model.entries.proposals import Mode
+    from flk.model.entries.proposals import Mode as Reconcile
 
     structlog.configure(
         processors=[
@@ -353,7 +367,7 @@ def serve(
         snapshot_every=snapshot_every,
         retain=retain,
         compare_every=compare_every,
-        reconcile=Mode(reconcile),
+        reconcile=Reconcile(reconcile),
         tiering=Tiering(cold, hot_seconds, warm_seconds, move_every, limits.mover, expires=objects is None)
         if cold
         else None,
@@ -370,11 +384,13 @@ def serve(
         audit=audit,
         audit_witnesses=tuple(audit_witness or ()),
         audit_every=audit_every,
+        audit_lock=Lock(Mode(audit_lock), audit_lock_days) if audit_lock else None,
         otlp=Telemetry(otlp, otlp_sample, limits.otlp) if otlp is not None else None,
     )
     try:
         if check:
             require_usable(settings)
+            _require_locked(settings)
             tell(context, typer.echo)
             return
         for note in notes(os.environ):
@@ -386,3 +402,14 @@ def serve(
         typer.echo(f"flk: {failure}; then start it again on {data} to recover what the log holds", err=True)
         gone = isinstance(failure, LogGone)
         raise typer.Exit((Verdict.UNDECIDED if gone else Verdict.VIOLATED).exit_code) from failure
+
+
+def _require_locked(settings: "Settings") -> None:
+    """Return if the store locks what is to be locked. Raises UnusableInput if it does not, or does not say."""
+    from flk.impl.server.settings import require_locked
+    from flk.model.refusal import Unavailable
+
+    try:
+        require_locked(settings)
+    except Unavailable as refusal:
+        raise UnusableInput(f"--audit-lock: whether the bucket locks anything is not known: {refusal.detail}") from None
