@@ -8,7 +8,7 @@ import pytest
 from tests.support.impl import store_servers
 
 from flk.impl.bench import crash_region as module
-from flk.impl.bench.crash import Answer
+from flk.impl.bench.crash_memory import Answer
 from flk.impl.bench.crash_region import Region, crash_region
 from flk.impl.bench.store_servers import KINDS
 from flk.model.flow.submission import Submission

@@ -22,6 +22,7 @@ from flk.spec.errors import UnusableInput
 SIGNER = Signer("localhost/bench", Ed25519PrivateKey(bytes(32)))  # of logs that live for minutes, on this machine
 OFTEN = 0.2  # seconds from one step to the next
 PATIENCE_SECONDS = 120.0
+_COUNTED = {"outcome": 1, "supersession": -1}
 
 
 class AuditBooks(msgspec.Struct, frozen=True):
@@ -46,21 +47,22 @@ class Auditor:
     """Who keeps the books of the log that a node writes into `directory`; `options` are those of the node."""
 
     def __init__(self, directory: Path) -> None:
-        objects, key = directory / "objects", directory / "audit.key"
-        objects.mkdir()
-        key.write_text(private_text(SIGNER.name, bytes(32)))
-        self.options = ["--objects", objects.as_uri(), "--ship-every", f"{OFTEN}", "--audit", str(key)]
+        objects, self.key = directory / "objects", directory / "audit.key"
+        objects.mkdir(exist_ok=True)
+        self.key.write_text(private_text(SIGNER.name, bytes(32)))
+        self.url = objects.as_uri()
+        self.options = ["--objects", self.url, "--ship-every", f"{OFTEN}", "--audit", str(self.key)]
         self.options += ["--audit-every", f"{OFTEN}"]
         self._place = objects / prefix_of("eu")
         self._log = Log(open_objects(self._place.as_uri()), SIGNER.verifier)
-        self._seen: list[Checkpoint] = []
+        self.seen: list[Checkpoint] = []
 
     def look(self) -> None:
         """Remember the checkpoint that is published now, if another is."""
         if (self._place / "checkpoint").exists():
             checkpoint, _ = self._log.checkpoint()
-            if checkpoint not in self._seen:
-                self._seen.append(checkpoint)
+            if checkpoint not in self.seen:
+                self.seen.append(checkpoint)
 
     def await_leaves(self, count: int) -> None:
         """Return when so many outcomes are published leaves, beside one of the node's keys. Raises TimeoutError."""
@@ -78,25 +80,27 @@ class Auditor:
             while time.monotonic() < until and not outcomes.keys() >= set(acknowledged):
                 time.sleep(OFTEN)
                 self.look()
-                if self._seen and self._seen[-1].size != size:
-                    size = self._seen[-1].size
+                if self.seen and self.seen[-1].size != size:
+                    size = self.seen[-1].size
                     outcomes = self._outcomes(size)
-            self._log.audit(self._seen[-1])
-            for earlier, later in zip(self._seen, self._seen[1:], strict=False):
+            self._log.audit(self.seen[-1])
+            for earlier, later in zip(self.seen, self.seen[1:], strict=False):
                 self._log.grown_from(earlier, later)
         except (BadLog, UnusableInput) as wrong:
             return AuditBooks(wrong=str(wrong))
         missing = sum(not outcomes[each] for each in acknowledged)
         doubled = sum(count - 1 for count in outcomes.values() if count > 1)
-        return AuditBooks(size, len(self._seen), len(acknowledged), missing, doubled)
+        return AuditBooks(size, len(self.seen), len(acknowledged), missing, doubled)
 
     def _outcomes(self, size: int) -> Counter[str]:
-        """How many leaves say what was stored of each id."""
+        """How many leaves say what is stored of each id: those of outcomes, but for those of which another leaf says that they gave
+        way.
+        """
         found: Counter[str] = Counter()
         for bundle in bundles_of(size):
             path = self._place / bundle.name
             content = (path if path.exists() else self._place / bundle.whole.name).read_bytes()
             for leaf in map(json.loads, (unpacked(content) or [])[: bundle.width]):
-                if leaf["kind"] == "outcome":
-                    found[leaf["pcs_id"]] += 1
+                if leaf["kind"] in _COUNTED:
+                    found[leaf["pcs_id"]] += _COUNTED[leaf["kind"]]
         return found

@@ -6,7 +6,7 @@ start-up, while the log is replayed. Some submissions are rivals: two contents f
 """
 
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ import msgspec
 
 from flk.impl.bench.audit_books import AuditBooks, Auditor
 from flk.impl.bench.caller import Caller
+from flk.impl.bench.crash_memory import Answer, Memory
 from flk.impl.bench.records import distinct, submission
 from flk.impl.server.process import ServerProcess, key_file, serve_command, server_process
 from flk.model.flow.answers import STATES_ENTRY
@@ -66,35 +67,38 @@ class CrashReport(msgspec.Struct):
         return Verdict.HOLDS if audited and not wrong else Verdict.VIOLATED
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A submission, and the answer it got; None if the server was killed first."""
-
-    sent: Submission
-    status: int | None
-    body: bytes
-
-
 def crash(
-    directory: Path, kills: int, seed: int, progress: Callable[[CrashReport], None], auditor: Auditor | None = None
+    directory: Path,
+    kills: int,
+    seed: int,
+    progress: Callable[[CrashReport], None],
+    auditor: Auditor | None = None,
+    *,
+    keep: bool = False,
 ) -> CrashReport:
     """Kill a server in `directory` that many times, then compare all answers once more. `seed` draws the moments of the kills. With
-    an `auditor` it writes an audit log, of which that keeps the books.
+    an `auditor` it writes an audit log, of which that keeps the books. With `keep` all is kept in the directory, and a run that was
+    ended there goes on. Raises UnusableInput if that is of another seed.
     """
-    random, began, report = Random(seed), perf_counter(), CrashReport()
+    memory = Memory(seed, directory if keep else None)
+    report = msgspec.json.decode(memory.report, type=CrashReport) if memory.report else CrashReport()
+    began = perf_counter() - report.seconds
     keys = key_file(directory, SECRET)
     options = auditor.options if auditor else []
-    submissions = stream()
-    known: list[Answer] = []
-    last: list[Answer] = []
+    submissions = memory.drawn_from(stream())
+    if auditor:
+        auditor.seen += memory.seen
     while report.kills < kills:
+        random = Random(f"{seed} {report.kills}")
         if not random.randrange(STARTUP_KILLS_EVERY):
             _kill_during_start(directory / "data", keys, options, random.uniform(0.0, STARTUP_SECONDS))
             report.during_start += 1
         else:
             with server_process(directory / "data", keys, options) as server:
-                _compare(server.url, [*last, *random.sample(known, min(RECHECK, len(known)))], report)
-                known += last
+                sample = random.sample(memory.known, min(RECHECK, len(memory.known)))
+                _compare(server.url, [*memory.last, *sample], report)
                 last = _run_until_killed(server, submissions, random.randint(1, MOST_PER_RUN), report)
+            memory.add(last)
             report.acknowledged += sum(answer.status in STATES_ENTRY for answer in last)
             report.unanswered += sum(answer.status is None for answer in last)
             report.refused += sum(answer.status is not None and answer.status not in STATES_ENTRY for answer in last)
@@ -102,14 +106,20 @@ def crash(
         if auditor:
             auditor.look()
         report.seconds = perf_counter() - began
+        memory.keep(report, auditor.seen if auditor else ())
         progress(report)
     with server_process(directory / "data", keys, options) as server:
-        _compare(server.url, [*known, *last], report)
+        _compare(server.url, [*memory.known, *memory.last], report)
         if auditor:
-            stated = (answer for answer in (*known, *last) if answer.status in STATES_ENTRY)
-            report.audit = auditor.close({msgspec.json.decode(answer.body)["pcs_id"] for answer in stated})
+            report.audit = auditor.close(acknowledged(memory.known + memory.last))
     report.seconds = perf_counter() - began
     return report
+
+
+def acknowledged(answers: Iterable[Answer]) -> set[str]:
+    """The ids of which an answer said that an outcome is stored."""
+    stated = (answer for answer in answers if answer.status in STATES_ENTRY)
+    return {msgspec.json.decode(answer.body)["pcs_id"] for answer in stated}
 
 
 def stream() -> Iterator[Submission]:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from random import Random
 from threading import Event, Lock
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,15 +21,17 @@ import msgspec
 from flk.formal.api.subject import find
 from flk.formal.api.validating import validate
 from flk.formal.traces import Accepted
+from flk.impl.bench.audit_books import OFTEN, Auditor
 from flk.impl.bench.caller import Caller
 from flk.impl.bench.crash import (
     SECRET,
     STARTUP_KILLS_EVERY,
-    Answer,
     CrashReport,
+    acknowledged,
     side_by_side,
     stream,
 )
+from flk.impl.bench.crash_memory import Answer
 from flk.impl.bench.forked import ForkedServer
 from flk.impl.bench.store_servers import StoreServer
 from flk.impl.server.process import key_file
@@ -66,12 +69,15 @@ class Stated(msgspec.Struct, frozen=True):
 class _Node:
     """One node: its process, which is started again on what it left."""
 
-    def __init__(self, home: Path, number: int, url: str, *, lags: bool) -> None:
+    def __init__(self, home: Path, number: int, url: str, auditor: Auditor | None, *, lags: bool) -> None:
         keys = key_file(home, SECRET)
-        self.trace = home / f"node{number}.jsonl"
+        self.trace = None if auditor else home / f"node{number}.jsonl"  # with one, a process of its own would do less
         self._settings = Settings(
             home / f"node{number}", keys, port=0, store=url, accept_weaker_store=lags, trace=self.trace
         )
+        if auditor is not None:
+            often: dict[str, Any] = {"ship_every": OFTEN, "audit_every": OFTEN}
+            self._settings = msgspec.structs.replace(self._settings, objects=auditor.url, audit=auditor.key, **often)
         self.start()
 
     def start(self) -> None:
@@ -161,9 +167,10 @@ class Region:
         """Hold the traces of all nodes, as far as they are written, against the protocol: it speaks of one store that keeps what it
         acknowledged.
         """
-        if not self._nodes or self._store.lags or is_ring(self._url):
+        traces = [node.trace for node in self._nodes if node.trace is not None]
+        if not traces or self._store.lags or is_ring(self._url):
             return
-        events = encoded(events_of([node.trace for node in self._nodes], PROTOCOL))
+        events = encoded(events_of(traces, PROTOCOL))
         found = validate(find(PROTOCOL), events, source="the nodes", progress=False)
         if isinstance(found, Accepted):
             self.report.followed = found.events
@@ -244,24 +251,29 @@ def crash_region(
     kills: int,
     seed: int,
     progress: Callable[[CrashReport], None],
+    auditor: Auditor | None = None,
 ) -> CrashReport:
     """Kill one of so many nodes or their store's server that many times, then compare all answers at every node. `seed` draws who
-    is killed and when. Raises TimeoutError if a node does not come back.
+    is killed and when. With an `auditor` the nodes write one audit log, of which that keeps the books, and no traces. Raises TimeoutError if a node does not come back.
     """
     began = time.perf_counter()
     url = store.url(f"crash{seed}")
     with ExitStack() as stack:
         running = []
         for number in range(nodes):
-            node = _Node(directory, number, url, lags=store.lags)
+            node = _Node(directory, number, url, auditor, lags=store.lags)
             stack.callback(lambda node=node: node.server.kill())  # type: ignore[misc]
             running.append(node)
         region = Region(store, url, running, Random(seed))
         while region.report.kills < kills:
             region.kill_once()
             region.report.seconds = time.perf_counter() - began
+            if auditor is not None:
+                auditor.look()
             progress(region.report)
         region.finish()
+        if auditor is not None:
+            region.report.audit = auditor.close(acknowledged(region.known + region.last))
     region.report.seconds = time.perf_counter() - began
     return region.report
 

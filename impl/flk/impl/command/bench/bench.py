@@ -1,11 +1,13 @@
 """`flk bench`: measurements, each beside a straightforward baseline in the same run."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import msgspec
 import typer
 
 from flk.impl.command.app import app
+from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -310,15 +312,21 @@ def crash(
     ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="With --store: how many nodes.")] = 2,
     audit: Annotated[
-        bool, typer.Option("--audit", help="Without --store: the server writes an audit log, of which books are kept.")
+        bool, typer.Option("--audit", help="The server, or the nodes together, write an audit log, of which books are kept.")
     ] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="Without --store: an empty directory to work in, or one with a run that was ended, which goes on.",
+            file_okay=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Kill -9 a server under load and at start-up, again and again, and compare every answer with the one given before.
 
     Exit code 1 if an acknowledged submission is lost or answered otherwise, is no leaf of the audit log or two, or if that forks.
     """
-    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from rich.console import Console
@@ -328,15 +336,20 @@ def crash(
     from flk.impl.bench.crash_region import crash_region
     from flk.impl.bench.store_servers import KINDS
 
-    with Console(stderr=True).status("starting") as status, TemporaryDirectory() as directory:
+    if store is not None and keep is not None:
+        raise UnusableInput("--keep: the server of a shared store keeps nothing across runs; leave one of the two out")
+    with Console(stderr=True).status("starting") as status, TemporaryDirectory() as temporary:
+        directory = keep or Path(temporary)
+        directory.mkdir(parents=True, exist_ok=True)
+        auditor = Auditor(directory) if audit else None
 
         def tell(report: "CrashReport") -> None:
             status.update(f"{report.kills} of {kills} kills")
 
         if store is None:
-            report = run(Path(directory), kills, seed, tell, Auditor(Path(directory)) if audit else None)
+            report = run(directory, kills, seed, tell, auditor, keep=keep is not None)
         else:
-            report = crash_region(Path(directory), KINDS[store](), nodes, kills, seed, tell)
+            report = crash_region(directory, KINDS[store](), nodes, kills, seed, tell, auditor)
     if json:
         typer.echo(msgspec.json.encode({**msgspec.to_builtins(report), "holds": report.verdict is Verdict.HOLDS}))
     else:
@@ -355,7 +368,7 @@ def crash(
                 f"audit log: {books.leaves:,} leaves, {books.acknowledged:,} acknowledged ids, {books.missing} without a leaf,"
                 f" {books.doubled} leaves too many; {books.checkpoints} checkpoints seen, {books.wrong or 'of one history'}."
             )
-        if store is not None:
+        if store is not None and not audit:
             typer.echo(report.disallowed or f"shared-store allows the {report.followed:,} events of the nodes' traces.")
     raise typer.Exit(report.verdict.exit_code)
 
@@ -370,7 +383,6 @@ def recovery(
     """Frames a second of a node that rebuilds a lost store from its log, by compiled C beside Python; starts a second after an
     orderly stop, beside rebuilds. Seconds of one core, the store's work included.
     """
-    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from rich.console import Console
