@@ -30,9 +30,7 @@ class Refused(Exception):
         return _again, (type(self), self.requirement, self.detail, self.field, self.retry_after)
 
 
-def _again(
-    kind: type[Refused], requirement: str, detail: str, field: str | None, retry_after: int | None
-) -> Refused:
+def _again(kind: type[Refused], requirement: str, detail: str, field: str | None, retry_after: int | None) -> Refused:
     return kind(requirement, detail, field=field, retry_after=retry_after)
 
 

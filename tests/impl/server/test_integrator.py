@@ -43,7 +43,9 @@ class Shipped:
         (home / "objects").mkdir(parents=True)
         self.keys = LiveKeys(keys_of(home), ACCEPTED)
         url = (home / "objects").as_uri()
-        self.node = RealNode(FileDisk(home / "data", "eu", 1), SqliteStore(home / "store.sqlite"), objects=open_objects(url))
+        self.node = RealNode(
+            FileDisk(home / "data", "eu", 1), SqliteStore(home / "store.sqlite"), objects=open_objects(url)
+        )
         self.node.at_once |= AuditIndex(home / NAME).performers
         self.integrator = Integrator(Place("eu", url, home, asks_all=asks_all))
         run(recover("eu", self.keys), self.node.perform)
@@ -148,9 +150,10 @@ def killed_at(shipped: Shipped, number: int) -> int:
     try:
         return run(shipped.pass_(), perform).size
     except Refused as refusal:
-        assert "has ended" in refusal.detail
-        assert shipped.integrator.pid is None
-        return 0
+        told = refusal.detail
+    assert "has ended" in told
+    assert shipped.integrator.pid is None
+    return 0
 
 
 @pytest.mark.slow
@@ -177,7 +180,7 @@ def test_what_waits_is_told_while_a_pass_is_made(tmp_path: Path) -> None:
     hurried: list[bool] = []
 
     class Idle(Integrator):
-        def integrate(self, keys: Any, facts: Any, *, hurries: bool = False) -> Program[Added]:  # noqa: ARG002
+        def integrate(self, keys: Any, facts: Any, *, hurries: bool = False) -> Program[Added]:
             hurried.append(hurries)
             yield Clock()
             return Added(0, 0, 0)

@@ -40,7 +40,10 @@ def client() -> Any:
     return get_session().create_client("s3", region_name="us-east-1")
 
 
-def locking(bucket: str = LOCKED, lock: Lock = Lock(Mode.COMPLIANCE, 30)) -> LockedObjects:
+FOR_A_MONTH = Lock(Mode.COMPLIANCE, 30)
+
+
+def locking(bucket: str = LOCKED, lock: Lock = FOR_A_MONTH) -> LockedObjects:
     """A region's objects there."""
     made = objects_at(f"s3://{bucket}/{PREFIX}", "eu", lock)
     assert isinstance(made, LockedObjects)
@@ -105,7 +108,11 @@ def test_a_store_that_locks_nothing_is_named_and_written_to_by_nobody(server: S3
     """`--check` says so; a put that asked for a lock is refused, and not made without; one that is away is Unavailable."""
     options = audit_options(tmp_path)
     given = Settings(
-        tmp_path / "data", keys_of(tmp_path), objects=f"s3://{BUCKET}", audit=Path(options[3]), audit_lock=Lock(Mode.COMPLIANCE, 1)
+        tmp_path / "data",
+        keys_of(tmp_path),
+        objects=f"s3://{BUCKET}",
+        audit=Path(options[3]),
+        audit_lock=Lock(Mode.COMPLIANCE, 1),
     )
     assert not list(mistakes(given))
     with pytest.raises(UnusableInput, match="has no Object Lock"):

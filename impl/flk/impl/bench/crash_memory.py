@@ -71,7 +71,7 @@ class Memory:
         """All that was added, counted and seen so far, if it is kept at all."""
         if self._place is None:
             return
-        told = tuple((each.name, each.size, each.root) for each in seen)
+        told = tuple((each.origin, each.size, each.root) for each in seen)
         count = len(self.known) + len(self.last)
         kept = Kept(self._seed, msgspec.json.encode(report), self._drawn, count, told)
         replace_whole(self._place / "kills.json", msgspec.json.encode(kept), 0o600)

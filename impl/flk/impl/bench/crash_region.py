@@ -254,7 +254,9 @@ def crash_region(
     auditor: Auditor | None = None,
 ) -> CrashReport:
     """Kill one of so many nodes or their store's server that many times, then compare all answers at every node. `seed` draws who
-    is killed and when. With an `auditor` the nodes write one audit log, of which that keeps the books, and no traces. Raises TimeoutError if a node does not come back.
+    is killed and when. With an `auditor` the nodes write one audit log, of which that keeps the books, and no traces.
+
+    Raises TimeoutError if a node does not come back.
     """
     began = time.perf_counter()
     url = store.url(f"crash{seed}")

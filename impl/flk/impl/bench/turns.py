@@ -27,8 +27,8 @@ SECRET = "of the benchmark"  # noqa: S105 - of servers that live for seconds, on
 
 class Subject(NamedTuple):
     """A server under load: its name, its port on loopback, its process, the requests for it, how many records one holds, how many
-    connections send them, by what TLS if by any, and what its answers are checked by. After its turn, what it owes for all that it was
-    sent is waited for, if `settle` says how: with how many records it has by then.
+    connections send them, by what TLS if by any, and what its answers are checked by. After its turn, what it owes for all that it
+    was sent is waited for, if `settle` says how: with how many records it has by then.
     """
 
     name: str
@@ -105,9 +105,7 @@ def take_turns(
                 subject.settle(sent[index] * subject.records)
             settled, helpers = perf_counter() - began, helpers_seconds(subject.pid) - helped
             latencies = load.quantile(0.5), load.quantile(0.99)
-            turns[index].append(
-                _Turn(records / load.seconds, *latencies, used / records, helpers / records, settled)
-            )
+            turns[index].append(_Turn(records / load.seconds, *latencies, used / records, helpers / records, settled))
     return tuple(_figures(subjects, turns))
 
 
@@ -135,8 +133,8 @@ def _figures(subjects: Sequence[Subject], turns: Sequence[Sequence[_Turn]]) -> I
     for subject, own in zip(subjects, turns, strict=True):
         ratio = median(mine.per_second / first.per_second for mine, first in zip(own, turns[0], strict=True))
         typical = _Turn(*(median(column) for column in zip(*own, strict=True)))
-        *figures, helpers, settled = typical
-        yield Figure(subject.name, *figures, ratio, len(own), helpers, settled)
+        per_second, p50, p99, processor, helpers, settled = typical
+        yield Figure(subject.name, per_second, p50, p99, processor, ratio, len(own), helpers, settled)
 
 
 def _check(name: str, load: Load) -> None:

@@ -99,8 +99,8 @@ def _tenant(entry: TenantEntry) -> dict[str, Value]:
 def writing(
     node: RealNode, place: Place, keys: LiveKeys, tenancy: Tenancy | None, audit: Auditing, every: float
 ) -> dict[Passes[Any], float]:
-    """The passes of a node that writes an audit log, which performs the effects on it from now on: some by a process of its own that
-    works at `place`.
+    """The passes of a node that writes an audit log, which performs the effects on it from now on: some by a process of its own
+    that works at `place`.
     """
     index = AuditIndex(place.directory / NAME)
     node.at_once |= index.performers

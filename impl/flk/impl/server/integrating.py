@@ -50,8 +50,8 @@ class Keys(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the process works: for which region, the URL of the object store, and the directory with the index; how what it creates is locked, if
-    it is. With `asks_all` it performs nothing.
+    """Where the process works: for which region, the URL of the object store, and the directory with the index; how what it creates
+    is locked, if it is. With `asks_all` it performs nothing.
     """
 
     region: str
@@ -124,7 +124,7 @@ def work(node: "Connection[Any, Any]") -> None:
             )
         except Ended:
             raise
-        except Exception as error:  # the node tells of it, and makes the next pass
+        except Exception as error:  # noqa: BLE001  the node tells of it, and makes the next pass
             _send_error(node, error)
         else:
             _send(node, Told(result))

@@ -352,7 +352,9 @@ def _writing(
     audit = settings.auditing
     if audit is None or settings.objects is None:
         return {}
-    place = Place(settings.region, settings.objects, settings.data, settings.audit_lock, asks_all=settings.trace is not None)
+    place = Place(
+        settings.region, settings.objects, settings.data, settings.audit_lock, asks_all=settings.trace is not None
+    )
     return writing(node, place, examined, tenancy, audit, settings.audit_every)
 
 

@@ -54,8 +54,9 @@ class Settings(msgspec.Struct, frozen=True):
     lost, in the mode `reconcile`. It answers pages of the origin `allow_origin`. The file `access` says who may ask for what is
     stored; with `admin_port` operators ask there, and nowhere else. `tenants` is the file that says how much each tenant may send.
     With the key in `audit` it writes an audit log of the region, every `audit_every` seconds, and publishes what all
-    `audit_witnesses` have cosigned; what it creates of it is locked for as long as `audit_lock` says. With `tls_certificate` and `tls_key` its connections are within TLS; with `tls_client_ca` those
-    of its clients alone. `otlp` is the collector that is told of its work.
+    `audit_witnesses` have cosigned; what it creates of it is locked for as long as `audit_lock` says. With `tls_certificate` and
+    `tls_key` its connections are within TLS; with `tls_client_ca` those of its clients alone. `otlp` is the collector that is
+    told of its work.
     """
 
     data: Path

@@ -1,8 +1,8 @@
-"""An object store in S3 where what an audit log has written is locked: kept by the store until a day, whoever asks for less (TLOG-15).
+"""An object store in S3 where what an audit log has written is locked: the store keeps it until a day, whoever asks for less.
 
 The library that speaks to all stores cannot lock an object as it is created, so botocore does that, with the same variables of the
-environment. What is locked is what never changes. An object that changes, such as the published checkpoint, is put as ever, and so is
-all that retention removes.
+environment. What is locked is what never changes. An object that changes, such as the published checkpoint, is put as ever, and so
+is all that retention removes (TLOG-15).
 """
 
 import os
@@ -55,8 +55,8 @@ class LockedObjects(Objects):
     botocore is not installed.
     """
 
-    def __init__(self, url: str, locking: Locking, patience: Patience = Patience()) -> None:
-        parts = urlsplit(url)
+    def __init__(self, url: str, locking: Locking, patience: Patience | None = None) -> None:
+        patience, parts = patience or Patience(), urlsplit(url)
         if parts.scheme != "s3":
             raise UnusableInput(
                 f"--audit-lock: {url} is no store of the kind s3://bucket, and no other locks objects; leave --audit-lock out"

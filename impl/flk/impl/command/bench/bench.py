@@ -312,7 +312,8 @@ def crash(
     ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="With --store: how many nodes.")] = 2,
     audit: Annotated[
-        bool, typer.Option("--audit", help="The server, or the nodes together, write an audit log, of which books are kept.")
+        bool,
+        typer.Option("--audit", help="The server, or the nodes together, write an audit log, of which books are kept."),
     ] = False,
     keep: Annotated[
         Path | None,
