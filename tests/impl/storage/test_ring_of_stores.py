@@ -290,7 +290,7 @@ def test_a_promoted_standby_is_found_and_has_all_that_was_answered(tmp_path: Pat
 
     def submit() -> None:
         with closing(open_ring(url, "eu")) as store:
-            store.shards.watch(lambda *_: None, lambda: took_over.append(True))
+            store.shards.watch(lambda *_: None, str, lambda: took_over.append(True))
             store.enlist("token", 1)
             for number in count():
                 batch = [claim(f"{number}-{part}", number + 1) for part in range(5)]
