@@ -6,11 +6,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from redis.connection import Connection
 from tests.support.impl.regions import RECORDS, RIVALS, eventually
 from tests.support.model.world import EXAMINE
 
 from flk.impl.bench.store_servers import RedisPair
 from flk.impl.server.node import RealNode
+from flk.impl.storage import redis_servers as servers
 from flk.impl.storage.address import address
 from flk.impl.storage.opening import open_region
 from flk.impl.storage.redis_store import RedisStore
@@ -172,14 +174,16 @@ def test_a_mark_counts_only_as_far_as_every_bucket_has_it(pair: RedisPair) -> No
 
 
 @pytest.mark.slow
-def test_a_number_is_given_only_where_the_replica_knows_of_it(pair: RedisPair) -> None:
+def test_a_number_is_given_only_where_the_replica_knows_of_it(pair: RedisPair, monkeypatch: pytest.MonkeyPatch) -> None:
     """A replica that is away could take over and give the number to another node, or open without this one."""
     url = pair.url("")
     pair.master.fall_behind(pair.replica)
+    monkeypatch.setattr(servers, "ROLE_SECONDS", 0.2)
     with pytest.raises(Unavailable, match="lacks what was written"):
         store(url, 1)
+    monkeypatch.undo()
     pair.replica.go_on()
-    eventually(pair.replica.is_level)
+    eventually(lambda: pair.replica.is_level() and pair.master.command("wait", "1", "100") == "1")
     store(url, 1).close()
 
 
@@ -216,6 +220,7 @@ def test_what_gives_way_is_recorded_where_a_replica_may_take_over(pair: RedisPai
         with pytest.raises(Unavailable, match="lacks what was written"):
             one.claim([earlier])
         pair.replica.go_on()
+        eventually(lambda: pair.master.command("wait", "1", "100") == "1")
         assert one.claim([earlier]) == [earlier.entry]
         assert one.superseded() == [(later.key, later.entry, earlier.entry)]
 
@@ -225,3 +230,25 @@ def test_a_redis_with_a_replica_is_used_only_if_that_is_accepted(pair: RedisPair
     """Whoever has one is told what that means."""
     with pytest.raises(UnusableInput, match="a replica that takes over"):
         open_region(pair.url(""), "eu")
+
+
+@pytest.mark.slow
+def test_a_server_that_hangs_is_asked_once_who_is_the_master(pair: RedisPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose process was stopped takes connections and answers nothing: whoever looks for the master goes on to the next."""
+    url = pair.url("")
+    monkeypatch.setattr(servers, "ROLE_SECONDS", 0.2)
+    pair.master.command("replicaof", "127.0.0.1", str(pair.replica.port))
+    pair.replica.command("replicaof", "no", "one")
+    pair.master.stop_answering()
+    asked: list[int] = []
+    connect = Connection._connect
+
+    def counted(connection: Connection) -> object:
+        asked.append(int(connection.port))
+        return connect(connection)
+
+    monkeypatch.setattr(Connection, "_connect", counted)
+    with closing(servers.connect(address(url))) as client:
+        assert client.ping()  # type: ignore[no-untyped-call]
+    assert asked.count(pair.master.port) == 1
+    assert asked.count(pair.replica.port) > 1

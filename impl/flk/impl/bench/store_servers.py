@@ -15,13 +15,19 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from typing import Protocol
 from urllib.parse import quote
 
 from flk.spec.errors import UnusableInput
 
 WAIT_SECONDS = 120.0
+PORTS = (
+    15_000,
+    22_000,
+)  # below those that connections get; a Redis of a Cluster listens 10,000 above, too, if nobody says where
 LAG_SECONDS = 0.2  # of what is acknowledged and a replica that takes over lacks
 MEMORY = Path("/dev/shm")  # noqa: S108 - each has a directory of its own there
 
@@ -176,7 +182,7 @@ class Redis:
 
     def start(self) -> None:
         """As `StoreServer` has it."""
-        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0"]
         place = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
         self._process = _begin(["redis-server", *place, *durable, *self._settings], self._directory)
         _until(self._answers)
@@ -209,9 +215,13 @@ class Redis:
         self._process.send_signal(signal.SIGCONT)
 
     def _answers(self) -> bool:
-        ping = ["redis-cli", "-p", str(self.port), "ping"]
-        asked = subprocess.run(ping, check=False, capture_output=True, text=True)  # noqa: S603 - the command is our own
-        return asked.stdout.strip() == "PONG"
+        """Whether it answers what it left, and not another one at its port. Raises UnusableInput if it has ended."""
+        if self._process.poll() is not None:
+            last = (self._directory / "output").read_text(errors="replace").strip().rpartition("\n")[2]
+            raise UnusableInput(f"redis-server ended at its start: {last}")
+        ask = ["redis-cli", "-p", str(self.port), "info"]
+        asked = subprocess.run(ask, check=False, capture_output=True, text=True)  # noqa: S603 - the command is our own
+        return {f"process_id:{self._process.pid}", "loading:0"} <= {*asked.stdout.split()}
 
 
 class RedisPair:
@@ -252,6 +262,7 @@ class RedisPair:
     def _follow(self) -> None:
         self.replica.follow(self.master)
         _until(self.replica.is_level)
+        _until(lambda: self.master.command("wait", "1", "100") == "1")  # who asks it whether it is followed is told so
 
 
 class RedisCluster:
@@ -373,10 +384,13 @@ KINDS: dict[str, Callable[[], StoreServer]] = {
 
 
 def free_port() -> int:
-    """A port of loopback on which nothing listens now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """A port of loopback on which nothing listens now, and which the system gives to no connection: a server that was killed gets
+    it back, though clients try to connect to it meanwhile.
+    """
+    while True:
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", SystemRandom().randrange(*PORTS)))
+            return int(free.getsockname()[1])
 
 
 def _user() -> str | None:

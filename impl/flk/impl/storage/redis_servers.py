@@ -3,7 +3,7 @@ have.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, TypeAlias
 
 import redis
@@ -23,6 +23,7 @@ _WEAK = {
     "appendfsync": ("always", "it acknowledges before it synchronises"),
     "maxmemory-policy": ("noeviction", "it forgets entries when memory runs short"),
 }
+ROLE_SECONDS = 5  # for which each of several servers is asked whether it is the master
 FOLLOW_SECONDS = 2  # for which replicas are waited for
 
 FAILURES = (RedisError, RedisClusterException, OSError)
@@ -43,28 +44,32 @@ def connect(address: Address, seen: Sequence[tuple[str, int]] = ()) -> Client:
         named = [redis.Redis.from_url(url).get_connection_kwargs() for url in others]
         also = [*seen, *((str(one["host"]), int(one["port"])) for one in named)]
         return redis.RedisCluster.from_url(first, startup_nodes=[ClusterNode(*one) for one in also], **bounds)  # type: ignore[no-untyped-call]
-    clients = [redis.Redis.from_url(url, **bounds) for url in address.each]
-    return clients[0] if len(clients) == 1 else _master(clients)
+    where = address.each[0] if len(address.each) == 1 else _master(address.each)
+    return redis.Redis.from_url(where, **bounds)
 
 
-def _master(clients: Sequence["redis.Redis"]) -> "redis.Redis":
-    """The client of the master; of several the one of the latest term, since a master that was taken over from may be back."""
+def _master(urls: Sequence[str]) -> str:
+    """The URL of the master; of several the one of the latest term, since a master that was taken over from may be back. Each is
+    asked once, and not for long: one that hangs must not hold up who looks for the one that took over from it.
+    """
     terms: dict[int, tuple[int, int]] = {}
     failure: Exception = redis.ConnectionError("none of the servers is a master")
-    for place, client in enumerate(clients):
-        try:
-            if client.execute_command("ROLE")[0] == b"master":  # type: ignore[no-untyped-call]
-                terms[place] = int(client.hget(term_key(0), "number") or 0), -place
-        except FAILURES as error:
-            failure = error
+    once: dict[str, Any] = {
+        "socket_timeout": ROLE_SECONDS,
+        "socket_connect_timeout": ROLE_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    for place, url in enumerate(urls):
+        with closing(redis.Redis.from_url(url, **once)) as client:
+            try:
+                if client.execute_command("ROLE")[0] == b"master":  # type: ignore[no-untyped-call]
+                    terms[place] = int(client.hget(term_key(0), "number") or 0), -place
+            except FAILURES as error:
+                failure = error
     chosen = max(terms, key=lambda place: terms[place], default=None)
-    for place, client in enumerate(clients):
-        if place != chosen:
-            with suppress(*FAILURES):
-                client.close()
     if chosen is None:
         raise failure
-    return clients[chosen]
+    return urls[chosen]
 
 
 def release(client: Client) -> None:
