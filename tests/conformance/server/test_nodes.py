@@ -64,7 +64,7 @@ class Hurried(Shared):
     def perform(self, effect: Any) -> Any:
         if isinstance(effect, Store):
             stored = self.entries.entries.get(effect.claim.key)
-            time.sleep(0.003)
+            time.sleep(0.02)
             if stored is None:
                 self.entries.entries[effect.claim.key] = stored = effect.claim.entry
             return stored

@@ -9,10 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.model.world import EXAMINE, HONEST, OTHER_TENANT
 
 from flk.impl.bench import crash as module
+from flk.impl.bench.audit_books import Auditor
 from flk.impl.bench.crash import CrashReport, crash, stream
+from flk.impl.bench.crash_memory import Answer, Memory
 from flk.impl.bench.records import distinct
 from flk.impl.server.node import RealNode
 from flk.impl.storage.sqlite import SqliteStore
@@ -23,6 +27,7 @@ from flk.model.log.frames import scan
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recover import recover
 from flk.model.runtime import run
+from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 MEMORY = Path("/dev/shm")
@@ -81,6 +86,43 @@ def test_a_server_killed_under_load_loses_and_changes_nothing(tmp_path: Path) ->
     assert report.acknowledged > 100
     assert report.compared > report.acknowledged
     assert seen == list(range(1, 11))
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_kills_go_on_where_they_were_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is begun again in its directory counts on, asks for what the first was told, and audits one log over both."""
+    monkeypatch.setattr(module, "STARTUP_KILLS_EVERY", 10**9)
+    monkeypatch.setattr(module, "MOST_PER_RUN", 60)
+    first = crash(tmp_path, 1, 5, lambda _: None, Auditor(tmp_path), keep=True)
+    second = crash(tmp_path, 2, 5, lambda _: None, Auditor(tmp_path), keep=True)
+    assert (first.kills, second.kills) == (1, 2)
+    assert second.acknowledged > first.acknowledged > 0
+    assert second.verdict is Verdict.HOLDS
+    assert first.audit is not None
+    assert second.audit is not None
+    assert second.audit.acknowledged > first.audit.acknowledged
+    with pytest.raises(UnusableInput, match="--seed 5"):
+        crash(tmp_path, 3, 6, lambda _: None, Auditor(tmp_path), keep=True)
+
+
+@given(st.lists(st.integers(0, 4), max_size=5), st.binary(max_size=30))
+def test_what_kills_keep_is_what_they_had(sizes: list[int], torn: bytes) -> None:
+    """Round for round, however it was ended in the middle of one: what was not kept is drawn again."""
+    submissions = [*islice(stream(), 24)]
+    with TemporaryDirectory() as directory:
+        memory = Memory(1, Path(directory))
+        drawn = memory.drawn_from(submissions)
+        for size in sizes:
+            memory.add([Answer(sent, 200, sent.body) for sent in islice(drawn, size)])
+            memory.keep(CrashReport(kills=1))
+        again = memory
+        if sizes:
+            with (Path(directory) / "answers.jsonl").open("ab") as file:
+                file.write(torn)
+            again = Memory(1, Path(directory))
+            assert again.known == memory.known + memory.last
+        assert next(again.drawn_from(submissions)) == submissions[sum(sizes)]
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 from tests.support.impl import store_servers
 
 from flk.impl.bench import crash_region as module
+from flk.impl.bench.audit_books import Auditor
 from flk.impl.bench.crash_memory import Answer
 from flk.impl.bench.crash_region import Region, crash_region
 from flk.impl.bench.store_servers import KINDS
@@ -31,6 +32,18 @@ def test_nodes_and_stores_killed_under_load_lose_and_change_nothing(
     assert report.kills >= 2
     assert (report.of_store > 0) == (stores == 1)
     assert report.compared >= report.acknowledged > 0
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_nodes_that_are_killed_write_one_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two nodes of a region, killed under load: each id that one acknowledged is one leaf, and all checkpoints are one history."""
+    monkeypatch.setattr(module, "MOST_PER_RUN", 60)
+    monkeypatch.setattr(module, "STORE_KILLS_EVERY", 2)
+    report = crash_region(tmp_path, KINDS["redis"](), 2, 3, 3, lambda _: None, Auditor(tmp_path))
+    assert report.verdict is Verdict.HOLDS, report
+    assert report.audit is not None
+    assert report.audit.leaves > report.audit.acknowledged > 0
 
 
 @pytest.mark.slow

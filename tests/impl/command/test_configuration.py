@@ -50,6 +50,7 @@ FREE = sorted(
         "tls_key",
         "tls_client_ca",
         "audit",
+        "audit_lock",
         "audit_witness",
         "otlp",
     }
@@ -344,6 +345,7 @@ def test_the_printed_file_is_valid_and_so_is_each_of_its_lines(tmp_path: Path) -
         "tls_key",
         "tls_client_ca",
         "audit",
+        "audit_lock",
         "otlp",
     }
     jsonschema.validate(tomllib.loads("\n".join(lines)), json_schema())

@@ -52,6 +52,7 @@ from flk.model.transparency.leaves import outcome
 FASTEST = 20_000  # requests a second that are prepared for, at most
 SEGMENT_RECORDS = 2000
 PROOFS = 200
+EVERY = 1.0  # seconds from one step to the next: a fifth of what it is by itself, so that each turn has some
 PAIRS = 7  # of turns, one of each server
 HOST = "127.0.0.1"
 
@@ -202,7 +203,7 @@ def _submitted(seconds: float, on_progress: Callable[[str], None]) -> tuple[Figu
             place = home / f"{audited}"
             place.mkdir()
             auditor = Auditor(place)
-            options = auditor.options
+            options = [*auditor.options[:-1], f"{EVERY}"]
             given = options if audited else options[: options.index("--audit")]
             server = servers.enter_context(server_process(place / "data", keys, given))
             settle = auditor.await_leaves if audited else None

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,9 +11,6 @@ from flk.impl.storage.trouble import usable
 from flk.model.flow.submission import Submission
 from flk.model.transparency.checkpoints import Checkpoint
 from flk.spec.errors import UnusableInput
-
-if TYPE_CHECKING:
-    from flk.impl.bench.crash import CrashReport
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -67,7 +63,7 @@ class Memory:
             with usable(self._place), (self._place / "answers.jsonl").open("ab") as file:
                 file.writelines(msgspec.json.encode(each) + b"\n" for each in answers)
 
-    def keep(self, report: "CrashReport", seen: Iterable[Checkpoint] = ()) -> None:
+    def keep(self, report: msgspec.Struct, seen: Iterable[Checkpoint] = ()) -> None:
         """All that was added, counted and seen so far, if it is kept at all."""
         if self._place is None:
             return

@@ -6,6 +6,7 @@ The machine's moods slow down all who have their turn in a round; so a ratio is 
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from ssl import SSLContext
@@ -125,8 +126,11 @@ def helpers_seconds(pid: int) -> float:
     """Seconds of processor time that processes have used which a process started: those that run, and those that ended (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-    running = [each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
-    return ended + sum(processor_seconds(int(each)) for each in running)
+    running: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            running |= set(map(int, (task / "children").read_text().split()))
+    return ended + sum(map(processor_seconds, running))
 
 
 def _figures(subjects: Sequence[Subject], turns: Sequence[Sequence[_Turn]]) -> Iterator[Figure]:
