@@ -28,9 +28,9 @@ def test_a_paced_load_sends_its_rate_and_waits_for_every_answer(tmp_path: Path) 
 
 def test_the_bars_are_about_the_noisy_tenant_and_the_stranger() -> None:
     """Each is missed by the figure that it is about, and by no other."""
-    quiet = Figure(ALONE, 0.001, 0.002, 0.2, 1.0, {})
-    noisy = Figure(WITH_NOISY, 0.001, 0.002, 0.3, 1.1, {"200": 200, "429": 9000})
-    stranger = Figure(WITH_STRANGER, 0.001, 0.002, 0.3, 1.5, {"401": 9000})
+    quiet = Figure(ALONE, 0.001, 0.002, 0.2, 1.0, (1.0, 1.0), {})
+    noisy = Figure(WITH_NOISY, 0.001, 0.002, 0.3, 1.1, (1.0, 1.2), {"200": 200, "429": 9000})
+    stranger = Figure(WITH_STRANGER, 0.001, 0.002, 0.3, 1.5, (1.4, 1.6), {"401": 9000})
     sound = [quiet, noisy, stranger]
     assert all(bar.met for bar in bars(sound, seconds=10))
     broken = (
@@ -47,8 +47,10 @@ def test_the_bars_are_about_the_noisy_tenant_and_the_stranger() -> None:
 def test_a_short_measurement_has_every_company() -> None:
     """The others are all answered with 200, or it raises; the stranger gets nothing in."""
     figures = {figure.company: figure for figure in measure(4.0)}
-    assert len(figures) == 5
+    assert len(figures) == 6
     assert len(OTHERS) == 8
     assert not figures[ALONE].noise
+    assert figures[ALONE].likely == (1.0, 1.0)
+    assert all(low <= high for low, high in (figure.likely for figure in figures.values()))
     assert "200" not in figures[WITH_STRANGER].noise
     assert figures[WITH_NOISY].noise["429"] > 0

@@ -4,6 +4,9 @@ They send at an even pace, each within its quota. Beside them is nobody; a tenan
 stranger whose forged records name the first of them. The same noisy tenant at a node without quotas shows what quotas are for, and
 at another node with quotas what its noise costs the others only because they share the machine. Who makes noise is a process of its
 own, with an address of its own.
+
+Now and then the disk holds up a node for longer than its p99 is, whoever is beside; so turns are short and many, a quantile is of
+all that was sent in a company, and nobody a second time shows how far two figures of the same are apart.
 """
 
 from collections import Counter
@@ -14,12 +17,14 @@ from functools import cache
 from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from flk.impl.bench.load import encode_request
 from flk.impl.bench.paced import Paced, drive
@@ -37,9 +42,12 @@ CONNECTIONS = 32
 NOISE_FORMS = 2000  # requests that whoever makes noise sends over and over
 SECRET, FORGED = "of the benchmark", "a guess"
 P99_BAR = 1.2
-ROUNDS = 5
-ALONE, ELSEWHERE, WITH_NOISY, WITH_STRANGER, WITHOUT_QUOTAS = (
+SLOT_SECONDS = 2.0
+LEAST_ROUNDS = 3
+RESAMPLES, LIKELY = 400, (0.025, 0.975)  # of whole rounds, for an interval
+ALONE, AGAIN, ELSEWHERE, WITH_NOISY, WITH_STRANGER, WITHOUT_QUOTAS = (
     "alone",
+    "alone, again",
     "beside its noise at another node",
     "beside a noisy tenant",
     "beside a stranger",
@@ -48,9 +56,9 @@ ALONE, ELSEWHERE, WITH_NOISY, WITH_STRANGER, WITHOUT_QUOTAS = (
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """What the others met in one company: medians over the rounds, in seconds, and of the
-    node's processor in a second; the p99 as a multiple of that when they are alone in
-    the same round; and the answers to whoever made noise.
+    """What the others met in one company, over all rounds: quantiles in seconds, and the node's processor in a second; the p99 as a
+    multiple of that when they are alone, with the interval in which 95 of 100 drawings of as many rounds have it; and the answers to
+    whoever made noise.
     """
 
     company: str
@@ -58,6 +66,7 @@ class Figure(msgspec.Struct, frozen=True):
     p99: float
     processor: float
     times_alone: float
+    likely: tuple[float, float]
     noise: dict[str, int]
 
 
@@ -88,6 +97,7 @@ class Round(NamedTuple):
 
 COMPANIES = (
     Company(ALONE),
+    Company(AGAIN),
     Company(ELSEWHERE, Noise(NOISY, SECRET, "127.0.0.2"), noise_at="other"),
     Company(WITH_NOISY, Noise(NOISY, SECRET, "127.0.0.2")),
     Company(WITH_STRANGER, Noise(OTHERS[0], FORGED, "127.0.0.3")),
@@ -97,7 +107,8 @@ COMPANIES = (
 
 def measure(seconds: float, on_progress: Callable[[str], None] = lambda _: None) -> tuple[Figure, ...]:
     """Figures of each company, after about that many seconds under load. Raises Wrong if one of the others is refused."""
-    slot = seconds / ROUNDS / len(COMPANIES)
+    rounds = max(LEAST_ROUNDS, round(seconds / SLOT_SECONDS / len(COMPANIES)))
+    slot = seconds / rounds / len(COMPANIES)
     with TemporaryDirectory() as directory, ExitStack() as stack:
         home = Path(directory)
         on_progress("starting the nodes")
@@ -112,11 +123,11 @@ def measure(seconds: float, on_progress: Callable[[str], None] = lambda _: None)
         for company in COMPANIES:
             if company.noise:
                 pool.submit(_forms, company.noise).result()
-        sent = _records(int(len(OTHERS) * OTHERS_RATE * slot * 1.2) * ROUNDS * len(COMPANIES))
+        sent = _records(int(len(OTHERS) * OTHERS_RATE * slot * 1.2) * rounds * len(COMPANIES))
         found: dict[str, list[Round]] = {company.name: [] for company in COMPANIES}
-        for number in range(ROUNDS):
+        for number in range(rounds):
             for company in COMPANIES:
-                on_progress(f"round {number + 1} of {ROUNDS}: {company.name}")
+                on_progress(f"round {number + 1} of {rounds}: {company.name}")
                 found[company.name].append(_together(nodes, company, sent, slot, pool))
         return tuple(_figures(found))
 
@@ -130,7 +141,7 @@ def bars(figures: Sequence[Figure], seconds: float) -> tuple[Bar, ...]:
     return (
         Bar(
             f"p99 beside a noisy tenant at most {P99_BAR:g} times",
-            f"{noisy.times_alone:.2f}",
+            f"{noisy.times_alone:.2f} ({noisy.likely[0]:.2f} to {noisy.likely[1]:.2f})",
             noisy.times_alone <= P99_BAR,
         ),
         Bar(f"at most {allowed:,.0f} records of the noisy tenant taken", f"{taken:,}", taken <= allowed),
@@ -197,16 +208,30 @@ def _forms(noise: Noise) -> list[bytes]:
     return [encode_request(msgspec.structs.replace(one, tenant=noise.tenant), "127.0.0.1") for one in made]
 
 
-def _figures(found: dict[str, list[Round]]) -> Iterator[Figure]:
-    alone = [one.others.quantile(0.99) for one in found[ALONE]]
+def _figures(found: Mapping[str, Sequence[Round]]) -> Iterator[Figure]:
+    latencies = {name: [one.others.latencies for one in rounds] for name, rounds in found.items()}
+    alone = latencies[ALONE]
     for name, rounds in found.items():
-        p99s = [one.others.quantile(0.99) for one in rounds]
         noise = sum((one.noise for one in rounds), start=Counter[int]())
+        p50, p99 = (float(quantile) for quantile in np.quantile(np.concatenate(latencies[name]), (0.5, 0.99)))
         yield Figure(
             name,
-            median(one.others.quantile(0.5) for one in rounds),
-            median(p99s),
-            median(one.processor for one in rounds),
-            median(p99 / before for p99, before in zip(p99s, alone, strict=True)),
+            p50,
+            p99,
+            fmean(one.processor for one in rounds),
+            p99 / _p99(alone),
+            _likely(latencies[name], alone),
             {str(status): count for status, count in sorted(noise.items())},
         )
+
+
+def _likely(rounds: Sequence[NDArray[np.float64]], alone: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """The interval of one p99 as a multiple of the other, by rounds drawn again: they, not the requests, are independent."""
+    drawn = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
+    ratios = [_p99([rounds[one] for one in some]) / _p99([alone[one] for one in some]) for some in drawn]
+    low, high = np.quantile(ratios, LIKELY)
+    return float(low), float(high)
+
+
+def _p99(rounds: Sequence[NDArray[np.float64]]) -> float:
+    return float(np.quantile(np.concatenate(rounds), 0.99))

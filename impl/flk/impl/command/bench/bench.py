@@ -436,16 +436,17 @@ def hostile(
     raise typer.Exit(verdict.exit_code)
 
 
-@bench.command(epilog="Example: flk bench tenants --seconds 120")
+@bench.command(epilog="Example: flk bench tenants --seconds 600")
 def tenants(
     *,
-    seconds: Annotated[float, typer.Option(min=1, help="How long to keep the nodes under load, all together.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long to keep the nodes under load, all together.")] = 120.0,
     json: Json = False,
 ) -> None:
     """What tenants within their quotas see of one that sends a hundred times its own, and of a stranger who forges records of one
     of them; beside the same at a node without quotas. At an even pace, on loopback; the load generators share the machine.
 
-    Medians over rounds in which the companies take turns; the p99 as a multiple of that without anybody beside, in the same round.
+    The companies take turns of two seconds. Quantiles are of all turns; the p99 is given as a multiple of that without anybody
+    beside, with its interval by rounds drawn again. One company is alone a second time: that far figures of the same are apart.
     """
     from rich.console import Console
 

@@ -201,13 +201,14 @@ def attempts(rows: Iterable["Attempted"], bars: Iterable["Bar"]) -> Group:
 def companies(figures: Iterable["Company"], bars: Iterable["Bar"]) -> Group:
     """Of `flk bench tenants`."""
     made = table(
-        ("the others", ">p50 ms", ">p99 ms", ">times", ">CPU %", "the noise is answered"),
+        ("the others", ">p50 ms", ">p99 ms", ">times", ">likely", ">CPU %", "the noise is answered"),
         (
             (
                 one.company,
                 f"{one.p50 * 1e3:.2f}",
                 f"{one.p99 * 1e3:.2f}",
                 f"{one.times_alone:.2f}",
+                f"{one.likely[0]:.2f}–{one.likely[1]:.2f}",
                 f"{one.processor * 1e2:.0f}",
                 ", ".join(f"{count:,} {status}" for status, count in one.noise.items()),
             )
