@@ -28,6 +28,7 @@ import flk.client
 from flk.client import AsyncClient, Client, Delivery, Denied, HmacKey, NoAnswer, Summary, UnusableInput
 from flk.impl.access import Role, add_token
 from flk.impl.agent.outbox import Outbox
+from flk.impl.bench.authority import Authority
 from flk.impl.server.process import key_file, server_process
 from flk.model.flow.outbox import Queued
 from flk.model.programs.outbox import queue
@@ -252,6 +253,8 @@ def test_what_cannot_be_used_is_refused_with_the_fix(tmp_path: Path) -> None:
         Client("http://x", keys=tmp_path / "none.toml", outbox=tmp_path)
     with pytest.raises(UnusableInput, match="PEM"):
         Client("https://x", keys=KEY, outbox=tmp_path, ca=tmp_path / "none.pem")
+    with pytest.raises(UnusableInput, match="write https://"):
+        Client("http://x", keys=KEY, outbox=tmp_path, ca=Authority("ours").root(tmp_path))
     with Outbox(tmp_path / "box"), pytest.raises(UnusableInput, match="another process"):
         Client("http://x", keys=KEY, outbox=tmp_path / "box").__enter__()
     with Client("http://x", keys=KEY, outbox=tmp_path / "box") as client:

@@ -143,7 +143,7 @@ SEND = ["--keys", "keys.toml", "--tenant", "acme", "--outbox", "box", *TO]
         (["send", "track.csv", "--columns", "x,w", *SEND], "there is no column 'w'; --columns takes some of: x, y"),
         (["send", "track.csv", "--window", "3", "--stride", "4", *SEND], "--window 3 --stride 4: a stride is from 1"),
         (["send", "track.csv", "--shard", "a|b", *SEND], "window 0 of shard 'a|b'"),
-        (["send", "track.csv", *SEND, "--to", "nowhere"], "--to nowhere: not the address of a service"),
+        (["send", "track.csv", *SEND, "--to", "nowhere"], "nowhere: not the address of a service"),
         (["send", "track.csv", *SEND, "--tenant", "other"], "keys.toml: tenant 'other' has no key"),
         (["send", "track.csv", *SEND, "--keys", "none.toml"], "none.toml: the key file cannot be read"),
         (["records", "dataset:moon"], "no data set 'moon'; there are: jacksboro-fault, goog-prices"),

@@ -13,11 +13,10 @@ from rich.console import Console, RenderableType
 from typer.core import TyperArgument, TyperGroup
 from typer.testing import CliRunner
 
-from flk.impl.agent.delivery import Tally
 from flk.impl.bench import explore, hostile, interleave, traces, turns
 from flk.impl.command.app import MODULES, app
 from flk.impl.command.bench import tables
-from flk.impl.command.impl import agent
+from flk.impl.command.impl.delivering import Tally, print_table
 from flk.sim import library
 
 WIDTH = 80
@@ -82,7 +81,7 @@ def test_an_agents_lines_to_copy_are_whole(capsys: pytest.CaptureFixture[str], m
     outbox = Path(
         "/srv/agents", "a directory with a name that is much longer than any line of a terminal is wide", "box"
     )
-    agent._print_table(Tally(12_345_678, Counter({200: 12_000_000}), dead=7), 123_456.7, outbox)
+    print_table(Tally(12_345_678, Counter({200: 12_000_000}), dead=7), 123_456.7, outbox)
     lines = capsys.readouterr().out.splitlines()
     assert any(line.split() == ["acknowledged", "with", "200", "12000000"] for line in lines)
     assert f"why they were refused: flk agent dead --outbox '{outbox}'" in lines

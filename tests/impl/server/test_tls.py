@@ -19,8 +19,8 @@ from tests.support.impl.processes import listens
 from tests.support.model.world import FORGED, HONEST, STORY, World
 
 from flk.impl.agent.outbox import Outbox
-from flk.impl.agent.service import Service
 from flk.impl.bench.authority import LOOPBACK, Authority
+from flk.impl.command.impl.delivering import Service
 from flk.impl.http.trust import Trust
 from flk.impl.server.process import ServerProcess, serve_command, server_process
 from flk.impl.server.tls_files import TlsFiles
@@ -197,10 +197,12 @@ def test_an_agent_delivers_within_tls_and_shows_its_certificate(tmp_path: Path) 
         ("https://a", Trust(ca=Path("absent.pem")), "absent.pem: no authorities in PEM"),
         ("https://a", Trust(key=Path("absent.pem")), "--tls-certificate"),
         ("https://a", Trust(certificate=Path("absent.pem"), key=Path("absent.pem")), "no certificate with its key"),
-        ("http://a", Trust(ca=Path("absent.pem")), "write https://"),
+        ("http://a", Trust(ca=Path("absent.pem")), "absent.pem: no authorities in PEM"),
     ],
 )
-def test_what_an_agent_trusts_is_looked_at_before_it_computes(url: str, trust: Trust, said: str) -> None:
+def test_what_an_agent_trusts_is_looked_at_before_it_computes(
+    url: str, trust: Trust, said: str, tmp_path: Path
+) -> None:
     """Files that are none, half of a pair, or files for an address without TLS are told with their fix."""
     with pytest.raises(UnusableInput, match=said):
-        Service(url, trust)
+        Service(url, trust, 1).client(tmp_path)

@@ -16,9 +16,6 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flk.impl.agent import WORKERS
-from flk.impl.agent.delivery import deliver_all
-from flk.impl.agent.outbox import Outbox
-from flk.impl.agent.service import Service
 from flk.impl.bench.load import drive, encode_request
 from flk.impl.bench.records import TENANT, distinct, submission
 from flk.impl.client.asynchronous import AsyncClient
@@ -76,14 +73,6 @@ def _bare(url: str, _: Path, records: Sequence[Pcs]) -> float:
     return load.seconds
 
 
-def _agent(url: str, outbox: Path, records: Sequence[Pcs]) -> float:
-    with Outbox(outbox) as opened:
-        start = time.perf_counter()
-        events = deliver_all(opened, Service(url), (submission(record, KEY) for record in records))
-        _require(len([*events]) // 2, records)
-        return time.perf_counter() - start
-
-
 def _blocking(url: str, outbox: Path, records: Sequence[Pcs]) -> float:
     with Client(url, keys=KEY, outbox=outbox) as client:
         start = time.perf_counter()
@@ -112,7 +101,6 @@ def _require(acknowledged: int, records: Sequence[Pcs]) -> None:
 
 WAYS: dict[str, Send] = {
     BARE: _bare,
-    "agent": _agent,
     "AsyncClient, alone": _alone,
     "AsyncClient, batches": _asynchronous,
     "Client, batches": _blocking,

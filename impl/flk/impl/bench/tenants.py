@@ -56,9 +56,9 @@ ALONE, AGAIN, ELSEWHERE, WITH_NOISY, WITH_STRANGER, WITHOUT_QUOTAS = (
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """What the others met in one company, over all rounds: quantiles in seconds, and the node's processor in a second; the p99 as a
-    multiple of that when they are alone, with the interval in which 95 of 100 drawings of as many rounds have it; and the answers to
-    whoever made noise.
+    """What the others met in one company, over all rounds: quantiles in seconds, and the node's processor in a second; the p99 as
+    a multiple of that when they are alone, with the interval in which 95 of 100 drawings of as many rounds have it; and the answers
+    to whoever made noise.
     """
 
     company: str

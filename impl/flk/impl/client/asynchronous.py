@@ -1,9 +1,9 @@
 """`AsyncClient`: the client on an event loop."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
-from itertools import islice
 from os import PathLike
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -19,7 +19,7 @@ from flk.impl.http.following import given
 from flk.impl.http.trust import File, trust_of
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.outbox import DeadLetter, Unfinished
-from flk.model.flow.submission import Problem, StoredOutcome
+from flk.model.flow.submission import Problem, StoredOutcome, Submission
 from flk.model.programs.outbox import POLICY, begin_source, discard, end_source
 from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # needs an extra
     from flk.model.personal.records import Screening
 
 CHUNK = 256  # records that are signed and queued at once
+CHUNK_SECONDS = 0.5  # of a slow source: what came within them is
 
 R = TypeVar("R")
 
@@ -50,13 +51,14 @@ class Denied(Exception):
 class AsyncClient:
     """Signs records and delivers them to a service, each at least once, through an outbox on disk. For one event loop.
 
-    `url` is where the service is, `tenant` whose records they are, `keys` a key file, whose newest live key signs, or a key;
-    `outbox` a directory, which is made if it is missing and which one process at a time may use. Over https `ca` is a file of
-    certificates to trust in the place of the system's, `certificate` the files of the client's own and of its key. `token` is what
-    `outcome` shows. Requests say which span of OpenTelemetry they are part of: that in which the caller is, or else `traceparent`.
-    `connections` may be busy at once; with `batches` whatever waits for a free one shares a request, if the service takes batches.
-    `screening` says what is done about personal data in records before they are signed. `policy` says how often attempts are made,
-    `sleep` waits so many seconds for the next of a submission.
+    `url` is where the service is, `tenant` whose records they are, `keys` a key file, whose newest live key signs, or a key.
+    What is signed already, a `Submission`, is sent as it is; without keys nothing else can be. `outbox` is a directory, which
+    is made if it is missing and which one process at a time may use. Over https `ca` is a file of certificates to trust in the
+    place of the system's, `certificate` the files of the client's own and of its key. `token` is what `outcome` shows. Requests
+    say which span of OpenTelemetry they are part of: that in which the caller is, or else `traceparent`. `connections` may be
+    busy at once; with `batches` whatever waits for a free one shares a request, if the service takes batches. `screening` says
+    what is done about personal data in records before they are signed. `policy` says how often attempts are made, `sleep` waits
+    so many seconds for the next of a submission.
 
     What is queued when the process dies is `pending` when a client opens the outbox again; `flush` delivers it. Raises
     UnusableInput for a file or a URL that cannot be used, and for an outbox that another process has open.
@@ -74,7 +76,7 @@ class AsyncClient:
         url: str,
         tenant: str = CONSTANTS.node.default_tenant,
         *,
-        keys: Keys,
+        keys: Keys | None = None,
         outbox: str | PathLike[str],
         ca: File | None = None,
         certificate: tuple[File, File] | None = None,
@@ -138,7 +140,7 @@ class AsyncClient:
         """
         return await self._journal.damage()
 
-    async def submit(self, record: Pcs) -> Receipt:
+    async def submit(self, record: Pcs | Submission) -> Receipt:
         """Sign a record, queue it durably, and deliver it now; what became of it.
 
         Submissions of many tasks at once share requests. Raises Unavailable or LogFailed if the outbox cannot be written, and
@@ -149,7 +151,11 @@ class AsyncClient:
         return await self._deliveries.deliver(item)
 
     async def send(
-        self, records: Iterable[Pcs] | AsyncIterable[Pcs], told: Told | None = None, *, source: str = ""
+        self,
+        records: Iterable[Pcs | Submission] | AsyncIterable[Pcs | Submission],
+        told: Told | None = None,
+        *,
+        source: str = "",
     ) -> Summary:
         """Sign and queue many records and deliver them, after what waits already; how they ended. `told` hears of each.
 
@@ -220,7 +226,7 @@ class AsyncClient:
             elif self._deliveries.claim(item):
                 await round_.hand([await self._deliveries.send_again(item.id, renewed)])
 
-    async def queue_into(self, round_: Round, records: Sequence[Pcs]) -> None:
+    async def queue_into(self, round_: Round, records: Sequence[Pcs | Submission]) -> None:
         """Sign, queue and hand over records."""
         await round_.hand(await self._deliveries.queue([self._signing.submission(each) for each in records]))
 
@@ -236,10 +242,16 @@ class AsyncClient:
 
 
 def chunks(items: Iterable[R]) -> Iterator[list[R]]:
-    """The items, so many at a time."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk
+    """The items, so many at a time, or as many as came within a while."""
+    gathered: list[R] = []
+    due = monotonic() + CHUNK_SECONDS
+    for item in items:
+        gathered.append(item)
+        if len(gathered) == CHUNK or monotonic() >= due:
+            yield gathered
+            gathered, due = [], monotonic() + CHUNK_SECONDS
+    if gathered:
+        yield gathered
 
 
 async def _chunks(items: Iterable[R] | AsyncIterable[R]) -> AsyncIterator[list[R]]:
@@ -248,10 +260,11 @@ async def _chunks(items: Iterable[R] | AsyncIterable[R]) -> AsyncIterator[list[R
             yield chunk
         return
     gathered: list[R] = []
+    due = monotonic() + CHUNK_SECONDS
     async for item in items:
         gathered.append(item)
-        if len(gathered) == CHUNK:
+        if len(gathered) == CHUNK or monotonic() >= due:
             yield gathered
-            gathered = []
+            gathered, due = [], monotonic() + CHUNK_SECONDS
     if gathered:
         yield gathered

@@ -15,7 +15,7 @@ from flk.impl.client.receipts import Receipt, Summary, Told
 from flk.impl.client.signing import Keys
 from flk.impl.http.trust import File
 from flk.model.flow.outbox import DeadLetter, Unfinished
-from flk.model.flow.submission import StoredOutcome
+from flk.model.flow.submission import StoredOutcome, Submission
 from flk.model.programs.outbox import POLICY
 from flk.model.record.canonical import Profile
 from flk.model.record.record import Pcs
@@ -42,7 +42,7 @@ class Client:
         url: str,
         tenant: str = CONSTANTS.node.default_tenant,
         *,
-        keys: Keys,
+        keys: Keys | None = None,
         outbox: str | PathLike[str],
         ca: File | None = None,
         certificate: tuple[File, File] | None = None,
@@ -105,11 +105,11 @@ class Client:
         """What of the outbox is corrupt, a sentence each: what was queued there is lost (OUT-7)."""
         return self._portal.call(self._client.damage)
 
-    def submit(self, record: Pcs) -> Receipt:
+    def submit(self, record: Pcs | Submission) -> Receipt:
         """Sign a record, queue it durably, and deliver it now; what became of it. Threads that submit at once share requests."""
         return self._portal.call(self._client.submit, record)
 
-    def send(self, records: Iterable[Pcs], told: Told | None = None, *, source: str = "") -> Summary:
+    def send(self, records: Iterable[Pcs | Submission], told: Told | None = None, *, source: str = "") -> Summary:
         """Sign and queue many records and deliver them, after what waits already; how they ended.
 
         The records are taken in the caller's thread, while those before are being delivered.

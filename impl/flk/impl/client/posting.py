@@ -52,7 +52,7 @@ class Posting:
         batches: bool,
         followed: str = "",
     ) -> None:
-        self._url = _checked(url)
+        self._url = _checked(url, trust)
         self._timeout = timeout
         self._connections = connections
         self._batches = batches
@@ -165,7 +165,7 @@ async def _read(answer: httpx.Response, most: int) -> bytes:
     return bytes(content[:most])
 
 
-def _checked(url: str) -> str:
+def _checked(url: str, trust: Trust) -> str:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -173,4 +173,6 @@ def _checked(url: str) -> str:
         raise UnusableInput(f"{url}: {error}") from None
     if not usable or parts.query or parts.fragment or parts.username:
         raise UnusableInput(f"{url}: not the address of a service; it reads like https://pcs.example:8443")
+    if parts.scheme == "http" and trust != Trust():
+        raise UnusableInput(f"{url}: files of TLS were named, and the address is without; write https://…")
     return url.rstrip("/")

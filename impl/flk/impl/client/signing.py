@@ -28,7 +28,8 @@ log = getLogger("flk.client")
 
 
 class Signing:
-    """Signs a tenant's records with the newest key that is live, as the key file says now: it is read again as time passes.
+    """Signs a tenant's records with the newest key that is live, as the key file says now: it is read again as time passes. Without
+    keys it signs nothing.
 
     A file that became unusable is told by a warning, and what it said before holds. Raises UnusableInput if the file has no key for
     the tenant at first.
@@ -36,7 +37,7 @@ class Signing:
 
     def __init__(
         self,
-        keys: Keys,
+        keys: Keys | None,
         tenant: str,
         profile: Profile,
         screening: "Screening | None" = None,
@@ -46,23 +47,33 @@ class Signing:
         self._screening = screening
         self._profile = profile
         self._now = now
-        self._path = Path(keys) if isinstance(keys, str | PathLike) else None
-        self._signers = (
-            load_signers(Path(keys), tenant, now) if isinstance(keys, str | PathLike) else Signers(keys, (), ())
-        )
+        self._path: Path | None = None
+        self._signers: Signers | None = None
+        if isinstance(keys, str | PathLike):
+            self._path = Path(keys)
+            self._signers = load_signers(self._path, tenant, now)
+        elif keys is not None:
+            self._signers = Signers(keys, (), ())
         self._read_at = now()
 
-    def submission(self, record: Pcs) -> Submission:
-        """The record, signed, on its way. Raises PersonalData if it is not to be signed for what it holds."""
-        return self._signed(record if self._screening is None else _screened(record, self._screening))
+    def submission(self, record: Pcs | Submission) -> Submission:
+        """The record, signed, on its way; what is signed already stays as it is. Raises PersonalData if it is not to be signed for
+        what it holds, and UnusableInput without keys.
+        """
+        if isinstance(record, Submission):
+            return record
+        signers = self._current()
+        if signers is None:
+            raise UnusableInput("a client without keys sends what is signed already; give it keys, or a Submission")
+        return self._signed(record if self._screening is None else _screened(record, self._screening), signers.newest)
 
-    def _signed(self, record: Pcs) -> Submission:
-        return Submission(self._tenant, encode(signed(record, self._current().newest, self._profile)))
+    def _signed(self, record: Pcs, key: Signer) -> Submission:
+        return Submission(self._tenant, encode(signed(record, key, self._profile)))
 
     def renewed(self, submission: Submission) -> Submission:
         """A submission as it is sent from now on: signed anew if the key that signed it is in the file, and not live (SIGN-4)."""
         signers = self._current()
-        if submission.tenant != self._tenant or not signers.retired:
+        if signers is None or submission.tenant != self._tenant or not signers.retired:
             return submission
         try:
             record = decode(submission.body)
@@ -70,9 +81,9 @@ class Signing:
             return submission
         if not any(sign(key, record, profile) == record.sig for key in signers.retired for profile in ACCEPTED):
             return submission
-        return self._signed(record)
+        return self._signed(record, signers.newest)
 
-    def _current(self) -> Signers:
+    def _current(self) -> Signers | None:
         now = self._now()
         if self._path is not None and not 0 <= now - self._read_at < READ_AGAIN_SECONDS:
             self._read_at = now

@@ -64,7 +64,6 @@ def _compare_live(console: "Console") -> "list[Compared]":
     """Send the scenario's records, and spoiled and doubtful ones made of them, through a `flk serve` on loopback."""
     from rich.progress import Progress
 
-    from flk.impl.agent.outbox import Outbox
     from flk.impl.keys import load_keys
     from flk.impl.server.comparison import compare, doubtful, model_answers, spoiled
     from flk.impl.server.process import key_file, server_process
@@ -84,11 +83,12 @@ def _compare_live(console: "Console") -> "list[Compared]":
         expected = model_answers(sent, REGION, load_keys(keys), time.time())
         with (
             server_process(home / "data", keys, ("--region", REGION)) as server,
-            Outbox(home / "outbox") as outbox,
             Progress(console=console, transient=True) as progress,
         ):
             task = progress.add_task(f"delivering to {server.url}", total=len(sent))
-            return compare(sent, expected, outbox, server.url, lambda done: progress.update(task, completed=done))
+            return compare(
+                sent, expected, home / "outbox", server.url, lambda done: progress.update(task, completed=done)
+            )
 
 
 def _print(console: "Console", rows: "Sequence[Compared]") -> None:

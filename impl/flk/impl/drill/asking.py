@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from flk.impl.agent.service import Service
 from flk.impl.drill.clients import Stated
 from flk.impl.drill.history import Key, Rank
+from flk.impl.drill.nodes import posted
 from flk.model.flow.answers import ACKNOWLEDGED
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import Frame, region_of, scan
@@ -41,24 +41,18 @@ def ask_all(submissions: Mapping[Key, Submission], ports: Mapping[str, int]) -> 
     """What each region holds of each key that it answers for. All are asked at once: none learns from another what it has lost."""
 
     def ask(region: str) -> dict[Key, Held]:
-        connection = Service(f"http://127.0.0.1:{ports[region]}").connection(TIMEOUT)
-        began = text(at(time.time()))
-        try:
-            found = {}
-            for key, submission in submissions.items():
-                for _ in range(TRIES):
-                    response = connection.post(submission)
-                    if response is not None and response.status in ACKNOWLEDGED:
-                        stated = msgspec.json.decode(response.body, type=Stated)
-                        had = stated.timestamp < began
-                        found[key] = Held(*stated_entry(stated)) if had else Held()
-                        break
-                    time.sleep(PAUSE)
-                else:
-                    return found  # it does not answer; nor will it for the others
-            return found
-        finally:
-            connection.close()
+        began, found = text(at(time.time())), dict[Key, Held]()
+        for key, submission in submissions.items():
+            for _ in range(TRIES):
+                response = posted(ports[region], submission, TIMEOUT)
+                if response is not None and response.status in ACKNOWLEDGED:
+                    stated = msgspec.json.decode(response.body, type=Stated)
+                    found[key] = Held(*stated_entry(stated)) if stated.timestamp < began else Held()
+                    break
+                time.sleep(PAUSE)
+            else:
+                return found  # it does not answer; nor will it for the others
+        return found
 
     with ThreadPoolExecutor(len(ports)) as pool:
         return dict(zip(ports, pool.map(ask, ports), strict=True))

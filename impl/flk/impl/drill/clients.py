@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from flk.impl.agent.outbox import Outbox
-from flk.impl.agent.service import Service
-from flk.impl.drill.nodes import ready
+from flk.impl.drill.nodes import posted, ready
 from flk.impl.drill.plan import Agent, Arrival, Plan
 from flk.impl.server.breaker import CircuitBreaker
 from flk.model.effects import Draw, Effect, Post, Sleep
@@ -166,11 +165,7 @@ class Client:
 
     def _sent(self, region: str, effect: Post) -> Response | None:
         """The answer. With a breaker, one that says that the region fails counts as none there."""
-        connection = Service(f"http://127.0.0.1:{self._ports[region]}").connection(self._plan.retry.timeout_seconds)
-        try:
-            response = connection.post(effect.submission)
-        finally:
-            connection.close()
+        response = posted(self._ports[region], effect.submission, self._plan.retry.timeout_seconds)
         if self._breakers[region] is not None and (response is None or response.status >= _FAILURE):
             raise _Failed(region, response)
         return response

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -12,6 +13,9 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from flk.impl.drill.plan import Wound
+from flk.impl.http.patience import retry_after
+from flk.model.flow.answers import SUBMIT_PATH
+from flk.model.flow.submission import Response, Submission
 from flk.model.log.frames import data, salt_of, scan
 from flk.spec.errors import UnusableInput
 
@@ -29,6 +33,20 @@ def ready(port: int, timeout: float = PROBE) -> bool:
         return connection.getresponse().status == HTTPStatus.OK
     except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
+
+
+def posted(port: int, submission: Submission, timeout: float) -> Response | None:
+    """What the node behind a port of loopback answers to a submission, over a connection of its own; None if there is no answer."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+    headers = {"Content-Type": "application/json", "X-Tenant-Id": submission.tenant}
+    try:
+        connection.request("POST", SUBMIT_PATH, submission.body, headers)
+        answer = connection.getresponse()
+        return Response(answer.status, answer.read(), retry_after(answer.getheader("Retry-After"), time.time()))
+    except (OSError, HTTPException):
+        return None
     finally:
         connection.close()
 

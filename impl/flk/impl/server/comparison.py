@@ -3,15 +3,13 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from flk.impl.agent.delivery import Settled, deliver_all
-from flk.impl.agent.outbox import Outbox
-from flk.impl.agent.service import Service
+from flk.impl.client.blocking import Client
 from flk.model.flow.submission import Response, Submission
-from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.examine import examine
@@ -81,18 +79,17 @@ def model_answers(submissions: Iterable[Submission], region: str, keyring: Keyri
 def compare(
     submissions: Sequence[Submission],
     expected: Sequence[Response],
-    outbox: Outbox,
+    outbox: Path,
     url: str,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> list[Compared]:
     """Deliver the submissions through an outbox, one after the other, and set each answer beside the expected one."""
-    answers: dict[Timestamp, Response | None] = {}
-    for event in deliver_all(outbox, Service(url), submissions, workers=1):
-        if isinstance(event, Settled):
-            answers[event.item.id] = event.response
-            on_progress(len(answers))
-    in_order = [answers[id_] for id_ in sorted(answers)]
-    return [Compared(*row) for row in zip(submissions, expected, in_order, strict=True)]
+    compared = []
+    with Client(url, outbox=outbox) as client:
+        for submission, meant in zip(submissions, expected, strict=True):
+            compared.append(Compared(submission, meant, client.submit(submission).response))
+            on_progress(len(compared))
+    return compared
 
 
 def _reidentified(record: Pcs) -> Pcs:

@@ -349,10 +349,10 @@ def _senders(
 @conform.command()
 def sender(
     form: Annotated[
-        str, typer.Argument(help="Which: agent, client, async-client, or async-client-alone, without batches.")
-    ] = "agent",
+        str, typer.Argument(help="Which: client, async-client, or async-client-alone, without batches.")
+    ] = "client",
 ) -> None:
-    """Deliver as the project's agent or client does, on stdin and stdout: `flk conform delivery -- flk conform sender`."""
+    """Deliver as the project's client does, and so its agent, on stdin and stdout: `flk conform delivery -- flk conform sender`."""
     from flk.impl.command.conformance.sender import FORMS, main
 
     if form not in FORMS:

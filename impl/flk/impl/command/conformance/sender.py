@@ -1,9 +1,8 @@
-"""`flk conform sender`: the project's senders as subjects of `flk conform delivery`: the agent, and the client in its forms."""
+"""`flk conform sender`: the project's client, by which its agent delivers, in its forms, as subjects of `flk conform delivery`."""
 
 import asyncio
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 from urllib.request import urlopen
 
@@ -11,15 +10,11 @@ import msgspec
 
 from flk.conformance.operations.delivery import NAME, Deliver, Told
 from flk.conformance.sdk.subject import main as converse
-from flk.impl.agent.delivery import Tally, deliver_all
-from flk.impl.agent.outbox import Outbox
-from flk.impl.agent.service import Service
 from flk.model.flow.submission import Submission
 from flk.model.programs.outbox import POLICY
 from flk.model.record.canonical import Profile
-from flk.model.record.record import decode, encode
+from flk.model.record.record import decode
 from flk.model.record.signing import Signer
-from flk.model.record.summary import signed
 from flk.spec.constants import Outbox as Policy
 
 if TYPE_CHECKING:
@@ -27,21 +22,7 @@ if TYPE_CHECKING:
     from flk.impl.client.receipts import Summary
 
 
-def _agent(given: Deliver) -> Told:
-    """A round of the agent, one submission after the other, its pauses taken on the kit's clock."""
-    signer, tally = given.key.signer(), Tally()
-    submissions = (Submission(given.tenant, encode(signed(record, signer, given.profile))) for record in given.records)
-    policy = msgspec.structs.replace(POLICY, timeout_seconds=given.timeout)
-    with Outbox(Path(given.outbox)) as outbox:
-        for event in deliver_all(
-            outbox, Service(given.url), submissions, 1, policy, lambda seconds: _wait(given, seconds)
-        ):
-            tally.add(event)
-        letters, damage = len(outbox.dead) + tally.dead, len(outbox.damage())
-        return Told(tally.acknowledged.total(), tally.dead, tally.pending, letters, damage)
-
-
-def _wait(given: Deliver, seconds: float, of: str = "") -> None:
+def _wait(given: Deliver, seconds: float, of: str) -> None:
     """A pause on the kit's clock, before the next attempt of a record."""
     with urlopen(f"{given.clock}?seconds={seconds!r}&pcs_id={of}") as answer:  # noqa: S310  # the kit's own
         answer.read()
@@ -96,14 +77,13 @@ def _alone(given: Deliver) -> Told:
 
 
 FORMS: dict[str, Callable[[Deliver], Told]] = {
-    "agent": _agent,
     "client": _blocking,
     "async-client": _asynchronous,
     "async-client-alone": _alone,
 }
 
 
-def main(form: str = "agent") -> None:
+def main(form: str = "client") -> None:
     """Converse on stdin and stdout."""
     converse({NAME: FORMS[form]}, f"flk-lab {form}")
 

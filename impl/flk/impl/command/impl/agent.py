@@ -1,10 +1,7 @@
 """`flk agent`: from data to delivered records."""
 
-import os
 import shlex
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,10 +16,6 @@ from flk.spec.errors import UnusableInput, needs
 from flk.spec.verdict import Verdict
 
 if TYPE_CHECKING:
-    from flk.impl.agent.delivery import Tally
-    from flk.impl.agent.outbox import Outbox
-    from flk.impl.agent.service import Service
-    from flk.model.flow.submission import Submission
     from flk.model.personal.records import Screening
     from flk.model.record.drawing import VrfPrivateKey
     from flk.model.record.record import Pcs
@@ -73,7 +66,7 @@ Directory = Annotated[
     Path, typer.Option("--outbox", help="The outbox's directory; made if it is missing.", file_okay=False)
 ]
 Existing = Annotated[Path, typer.Option("--outbox", help="The outbox's directory.", file_okay=False)]
-Workers = Annotated[int, typer.Option(min=1, max=64, help="Submissions in flight at once.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Requests in flight at once; what waits for one shares it.")]
 TlsCa = Annotated[
     Path | None,
     typer.Option(help="Who signed the service's certificate (PEM). Default: whom this machine trusts.", dir_okay=False),
@@ -126,24 +119,18 @@ def send(
     Exit code 0: all acknowledged; 1: some refused for good, or lost by a damaged outbox; 2: some still pending or never queued, or
     unusable input.
     """
-    from flk.impl.agent.service import Service
-    from flk.impl.http.following import of_environment
+    from flk.impl.command.impl.delivering import Service, deliver
     from flk.impl.http.trust import Trust
-    from flk.impl.keys import load_signer
-    from flk.model.flow.submission import Submission
-    from flk.model.record.record import encode
-    from flk.model.record.summary import signed
 
-    service = Service(to, Trust(tls_ca, tls_certificate, tls_key), of_environment(os.environ))
-    signer, drawn_by = load_signer(keys, tenant), _seed(seed, vrf_key, tenant)
+    service = Service(to, Trust(tls_ca, tls_certificate, tls_key), workers)
+    client, drawn_by = service.client(outbox, tenant, keys), _seed(seed, vrf_key, tenant)
     cut = _cut(source, columns=columns, array=array, shard=shard, window=window, stride=stride)
     from flk.model.samples.windows import SEED, records  # needs what the source needs
 
     computed = _screened(records(cut, seed=SEED if drawn_by is None else drawn_by, sent_at=_now()), pii)
-    submissions = (Submission(tenant, encode(signed(record, signer))) for record in computed)
     about = {"columns": columns, "array": array, "shard": shard, "window": window, "stride": stride, "tenant": tenant}
     options = [part for name, value in about.items() if value for part in (f"--{name}", str(value))]
-    _deliver(outbox, service, submissions, workers, json=json, source=shlex.join([source, *options]))
+    deliver(client, outbox, computed, shlex.join([source, *options]), json=json)
 
 
 @agent.command(epilog="Example: flk agent resume --outbox out/box --to http://127.0.0.1:8080")
@@ -158,13 +145,12 @@ def resume(
     json: Json = False,
 ) -> None:
     """Deliver what an outbox still holds, after a crash or while the service was out of reach. Exit codes as of `send`."""
-    from flk.impl.agent.service import Service
-    from flk.impl.http.following import of_environment
+    from flk.impl.command.impl.delivering import Service, deliver
     from flk.impl.http.trust import Trust
 
     _must_exist(outbox)
-    service = Service(to, Trust(tls_ca, tls_certificate, tls_key), of_environment(os.environ))
-    _deliver(outbox, service, (), workers, json=json)
+    client = Service(to, Trust(tls_ca, tls_certificate, tls_key), workers).client(outbox)
+    deliver(client, outbox, json=json)
 
 
 @agent.command(
@@ -278,98 +264,3 @@ def _now() -> str:
 def _must_exist(outbox: Path) -> None:
     if not (outbox / "identity").is_file():
         raise UnusableInput(f"{outbox}: is no outbox; `flk agent send` makes one")
-
-
-def _deliver(
-    directory: Path,
-    service: "Service",
-    submissions: Iterable["Submission"],
-    workers: int,
-    *,
-    json: bool,
-    source: str = "",
-) -> None:
-    """Deliver all, show how it goes, report, and exit. What an earlier run lost or never queued is told (OUT-7)."""
-    from flk.impl.agent.delivery import Tally, from_source
-    from flk.impl.agent.outbox import Outbox
-    from flk.impl.storage.segment_file import LogFailed
-    from flk.model.refusal import Unavailable
-
-    tally, start = Tally(), time.perf_counter()
-    try:
-        with Outbox(directory) as outbox:
-            tally.damage, tally.unfinished = outbox.damage(), {each.source: each.queued for each in outbox.unfinished}
-            given = from_source(source, submissions, outbox, tally) if source else submissions
-            _watch(outbox, service, given, workers, tally)
-    except (LogFailed, Unavailable) as error:
-        raise UnusableInput(
-            f"{directory}: {error}; what is queued is kept: make room, then `flk agent resume`"
-        ) from None
-    _report(tally, time.perf_counter() - start, directory, json=json)
-    raise typer.Exit(tally.verdict.exit_code)
-
-
-def _watch(
-    outbox: "Outbox", service: "Service", submissions: Iterable["Submission"], workers: int, tally: "Tally"
-) -> None:
-    """Deliver under a progress bar, until all is settled or the user interrupts."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from flk.impl.agent.delivery import deliver_all
-
-    console = Console(stderr=True)
-    shown = (
-        TextColumn("delivered"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[doing]}"),
-        TimeElapsedColumn(),
-    )
-    with (
-        Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress,
-        closing(deliver_all(outbox, service, submissions, workers)) as events,
-    ):
-        bar = progress.add_task("", total=None, doing="")
-        try:
-            for event in events:
-                tally.add(event)
-                doing = f"{tally.retries} retries" if tally.retries else ""
-                progress.update(bar, total=tally.queued, completed=tally.queued - tally.pending, doing=doing)
-        except KeyboardInterrupt:
-            console.print("interrupted: what is not settled stays in the outbox")
-
-
-def _report(tally: "Tally", seconds: float, directory: Path, *, json: bool) -> None:
-    settled = tally.queued - tally.pending
-    for sentence in tally.damage:
-        typer.echo(sentence, err=True)
-    for source, queued in tally.unfinished.items():
-        said = f"{source}: not queued to its end, only {queued} records of it; send it again: flk agent send {source}"
-        typer.echo(f"{said} --keys FILE --outbox {shlex.quote(str(directory))} --to URL", err=True)
-    if json:
-        names = ("queued", "acknowledged", "dead", "pending", "retries", "damage", "unfinished")
-        counts = {name: getattr(tally, name) for name in names}
-        typer.echo(msgspec.json.encode({**counts, "seconds": seconds, "settled_per_second": settled / seconds}))
-        return
-    _print_table(tally, settled / seconds, directory)
-
-
-def _print_table(tally: "Tally", per_second: float, directory: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("submissions", "", box=None, show_header=False, pad_edge=False)
-    table.columns[1].justify = "right"
-    table.add_row("queued", str(tally.queued))
-    for status, count in sorted(tally.acknowledged.items()):
-        table.add_row(f"acknowledged with {status}", str(count))
-    table.add_row("refused for good", str(tally.dead))
-    table.add_row("pending", str(tally.pending))
-    table.add_row("retries", str(tally.retries))
-    table.add_row("settled a second", f"{per_second:,.0f}")
-    Console().print(table)
-    if tally.dead:  # lines to copy, so that no terminal may break them
-        typer.echo(f"why they were refused: flk agent dead --outbox {shlex.quote(str(directory))}")
-    if tally.pending:
-        typer.echo(f"send them again: flk agent resume --outbox {shlex.quote(str(directory))} --to URL")
