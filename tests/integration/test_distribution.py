@@ -185,6 +185,8 @@ main({**OPERATIONS, "count_cells": truncated}, "truncates")
 
 PARTS = {
     "": ("spec", "model", "conformance", "impl/agent"),
+    "client": ("impl/client",),
+    "frames": ("impl/client/frames.py",),
     "signals": ("model/record/points.py", "model/samples", "impl/agent/sources.py"),
     "formal": ("formal", "impl/bench/validate.py"),
     "sim": ("sim",),

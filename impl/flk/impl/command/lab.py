@@ -16,7 +16,7 @@ from flk.spec.verdict import Verdict, worst
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flk.impl.server.comparison import Compared
+    from flk.impl.drill.comparison import Compared
 
 DATASET = "jacksboro-fault"
 SCENARIO = "three-regions"
@@ -64,8 +64,8 @@ def _compare_live(console: "Console") -> "list[Compared]":
     """Send the scenario's records, and spoiled and doubtful ones made of them, through a `flk serve` on loopback."""
     from rich.progress import Progress
 
+    from flk.impl.drill.comparison import compare, doubtful, model_answers, spoiled
     from flk.impl.keys import load_keys
-    from flk.impl.server.comparison import compare, doubtful, model_answers, spoiled
     from flk.impl.server.process import key_file, server_process
     from flk.model.record.signing import HmacKey
     from flk.model.samples.datasets import submissions, unsigned
