@@ -27,13 +27,14 @@ _SINCE: dict[str, object] = {
     "check_interval": CONSTANTS.replication.check_interval_seconds,
     "check_round": CONSTANTS.replication.check_round_seconds,
     "for_good": False,
+    "leaves": False,
     "node": None,
     "nodes": 1,
     "siem_lag": float(Objectives().siem_lag),
     "to_store": document.builtins(TO_STORE),
     "upkeep": None,
 }
-"""Fields that policies, objectives, layouts and faults did not always have, and what they are where they are not used."""
+"""Fields that policies, objectives, layouts, migrations and faults did not always have, and what they are where they are not used."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -86,6 +87,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         told: dict[str, Any] = document.builtins(content)
         parts: list[dict[str, object]] = [
             *(told.get(table, {}) for table in ("policy", "slo", "layout")),
+            told.get("layout", {}).get("migration") or {},
             *told.get("faults", ()),
         ]
         for part in parts:
