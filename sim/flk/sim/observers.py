@@ -18,6 +18,7 @@ from flk.sim.checkers.final_state import ending, judge_acknowledged, judge_outco
 from flk.sim.checkers.invariants import Checks, Invariant, without
 from flk.sim.checkers.migration import MigrationRules
 from flk.sim.checkers.node import NodeRules, Reference
+from flk.sim.checkers.policies import PolicyRules
 from flk.sim.checkers.recovery import RecoveryRules
 from flk.sim.checkers.second_opinion import SecondOpinions, notary_of
 from flk.sim.checkers.shared_store import SharedStoreRules
@@ -105,9 +106,10 @@ class Observers:
         self._availability = AvailabilityRules(scenario, places, self.checks)
         answers = AnswerRules(regions, reference, statements, self.checks, records.forgeries)
         notary = notary_of(records.keyring)
-        opinions = () if notary is None else (SecondOpinions(statements, notary, self.checks),)
+        policies = PolicyRules(places, scenario.faults, self.checks)
+        opinions = () if notary is None else (SecondOpinions(statements, notary, policies, self.checks),)
         layout = scenario.layout
-        self._audit_log_rules = AuditLogRules(scenario, regions, notary, self.checks, lambda: simulator.now)
+        self._audit_log_rules = AuditLogRules(scenario, regions, notary, policies, self.checks, lambda: simulator.now)
         clocks = ClockRules(
             regions,
             places,
@@ -136,6 +138,7 @@ class Observers:
             self._agents,
             clocks,
             TimeRules(places, simulator, self.checks),
+            *((policies,) if layout.policies else ()),
             *opinions,
             self._availability,
             shipping,

@@ -19,6 +19,7 @@ from flk.sim.injection.background_handlers import background_handlers
 from flk.sim.injection.injector import Injector
 from flk.sim.injection.load_handlers import handlers as load_handlers
 from flk.sim.injection.object_handlers import object_handlers
+from flk.sim.injection.policy_handlers import policy_handlers
 from flk.sim.injection.row_loss import row_loss_handlers
 from flk.sim.kernel.budget import UNLIMITED, Budget, NoProgress, OutOfBudget, Watch, within
 from flk.sim.kernel.engine import Simulator
@@ -28,6 +29,7 @@ from flk.sim.kernel.remembering import once_a_frame, remembering
 from flk.sim.kernel.trace import DIGEST_BYTES, Trace
 from flk.sim.nodes import background
 from flk.sim.nodes.node import Node
+from flk.sim.nodes.policies import knowing_policies
 from flk.sim.nodes.region import Place, Region, World, places_of
 from flk.sim.observers import Observers
 from flk.sim.scenarios.scenario import Scenario
@@ -97,7 +99,9 @@ class RunLoop:
         self.regions: dict[str, Region] = {}
         self.places: dict[str, Place] = {}
         self.items: list[Item] = []
-        examine = once_a_frame(remembering(records.keyring))
+        without_policy_keys = examine = once_a_frame(remembering(records.keyring))
+        if scenario.layout.policies is not None:
+            examine = once_a_frame(remembering(knowing_policies(records.keyring)))
         object_faults = ObjectFaults(lambda: simulator.now, seed)
         self.observers = Observers(
             scenario, records, examine, self.regions, self.places, simulator, object_faults, alerts=alerts
@@ -114,6 +118,7 @@ class RunLoop:
             scenario.policy,
             programs,
             examine,
+            without_policy_keys,
             seed,
             scripted=bool(scenario.script),
             streams=RandomStreams(seed),
@@ -140,6 +145,7 @@ class RunLoop:
         injector.extend(object_handlers(self.regions, self.world.objects))
         injector.extend(row_loss_handlers(self.regions))
         injector.extend(audit_log_handlers(self.regions, self.world.objects))
+        injector.extend(policy_handlers(self.regions))
         for fault in scenario.faults:
             injector.schedule(fault)
         tier.feed()

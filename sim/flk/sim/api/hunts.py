@@ -251,6 +251,7 @@ def hunt(
     nodes: int = 1,
     upkeep: bool = False,
     audit_log: bool = False,
+    policies: bool = False,
     records: str | PathLike[str] | None = None,
     workers: int = -1,
     backend: str = PROCESSES,
@@ -265,6 +266,7 @@ def hunt(
     - `nodes`: how many nodes share the store of each region of a drawn world; a scenario says it itself
     - `upkeep`: whether nodes of a drawn world write snapshots, remove what these cover, and mend what a store lost; likewise
     - `audit_log`: whether nodes of a drawn world write audit logs, which other regions cosign and monitor; likewise
+    - `policies`: whether operators of a drawn world change the policies that nodes judge by; likewise
     - `records`, `workers`, `backend`, `progress`: as those of `sweep`
 
     The failure is the least seed that violates, however many workers there are. Raises UnusableInput for a scenario, a kind or
@@ -273,7 +275,16 @@ def hunt(
     >>> hunt(seeds=5, kinds=("loss", "latency"), workers=1).verdict
     <Verdict.HOLDS: 'holds'>
     """
-    space = search_space(base, programs, kinds=kinds, nodes=nodes, upkeep=upkeep, audit_log=audit_log, records=records)
+    space = search_space(
+        base,
+        programs,
+        kinds=kinds,
+        nodes=nodes,
+        upkeep=upkeep,
+        audit_log=audit_log,
+        policies=policies,
+        records=records,
+    )
     chosen = seeds_of(seeds)
     with hunt_bar(len(chosen), progress) as reached:
         outcome = hunting.hunt(
@@ -290,6 +301,7 @@ def search_space(
     nodes: int = 1,
     upkeep: bool = False,
     audit_log: bool = False,
+    policies: bool = False,
     records: str | PathLike[str] | None = None,
 ) -> hunting.SearchSpace:
     """What a hunt with these arguments searches. Raises UnusableInput as `hunt` does."""
@@ -305,7 +317,9 @@ def search_space(
         )
     scenario = None if base is None else scenario_of(base, records)
     fed = scenario or scenario_of(swarm(1), records)
-    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep, audit_log)
+    if policies and base is not None:
+        raise UnusableInput("policies: only in drawn worlds is it asked for; a scenario says layout.policies itself")
+    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep, audit_log, policies)
 
 
 def shrink(

@@ -10,6 +10,7 @@ from flk.model.entries.entry import Entry, Key
 from flk.model.log.frames import log_of, sequence_of
 from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.invariants import Checks, Invariant
+from flk.sim.checkers.policies import PolicyRules
 from flk.sim.nodes.audit_logs import signer_of, witness_of, witnesses_of
 from flk.sim.nodes.region import Region
 from flk.sim.oracle import audit_logs as oracle
@@ -39,7 +40,7 @@ class _Log:
         self.signed: dict[int, oracle.Signed] = {}
         self.published = 0
         self.told = 0
-        self.payloads: dict[int, list[bytes]] = defaultdict(list)
+        self.payloads: dict[int, list[tuple[bytes, bytes]]] = defaultdict(list)  # each with what was stated
         self.stored: dict[tuple[str, str, int], float] = {}
         self.integrated: dict[str, float] = {}
         self.shipped: dict[str, float] = {}
@@ -55,12 +56,14 @@ class AuditLogRules:
         scenario: Scenario,
         regions: Mapping[str, Region],
         notary: Notary | None,
+        policies: PolicyRules,
         checks: Checks,
         now: Callable[[], float],
     ) -> None:
         self._scenario = scenario
         self._regions = regions
         self._notary = notary
+        self._policies = policies
         self._checks = checks
         self._now = now
         self._logs = {region: _Log() for region in scenario.regions}
@@ -78,7 +81,8 @@ class AuditLogRules:
         observer.handle(SiemTook, self._check_told)
 
     def _logged(self, event: Logged) -> None:
-        self._logs[event.region].payloads[event.frame.timestamp].append(event.frame.payload)
+        stated = self._policies.stated(event.node, event.frame.timestamp)
+        self._logs[event.region].payloads[event.frame.timestamp].append((event.frame.payload, stated))
 
     def _stored(self, region: str, key: Key, entry: Entry) -> None:
         if entry.region == region:
@@ -149,8 +153,8 @@ class AuditLogRules:
 
     def _due(self, region: str, log: _Log, timestamp: int, notary: Notary) -> Iterator[bytes]:
         """What the leaves of the outcomes of a region's frames of a timestamp are."""
-        for payload in log.payloads[timestamp]:
-            opinion = notary.opinion(payload, stamp(timestamp).wall)
+        for payload, stated in log.payloads[timestamp]:
+            opinion = notary.opinion(payload, stamp(timestamp).wall, stated)
             if not opinion.refusal:
                 yield oracle.outcome(records.read(payload[1 + payload[0] :]), opinion, timestamp, region)
 
@@ -244,8 +248,9 @@ class AuditLogRules:
             return
         entries = self._regions[region].entries
         gave_way = {(row.key, row.loser.timestamp) for row in entries.superseded if row.loser.region == region}
-        for segment, timestamp, payload in self._shipped_in_time(log):
-            opinion = self._notary.opinion(payload, stamp(timestamp).wall)
+        for segment, frame in self._shipped_in_time(log):
+            timestamp = frame.timestamp
+            opinion = self._notary.opinion(frame.payload, stamp(timestamp).wall, frame.stated)
             key = Key(opinion.tenant, opinion.pcs_id)
             stored = entries.entries.get(key)
             about = (*key, timestamp)
@@ -258,7 +263,7 @@ class AuditLogRules:
                 if log.stored.get(about, inf) <= log.integrated.get(segment, inf):
                     yield ("outcome", *about)
 
-    def _shipped_in_time(self, log: _Log) -> Iterator[tuple[str, int, bytes]]:
+    def _shipped_in_time(self, log: _Log) -> Iterator[tuple[str, frames.Found]]:
         """The frames in the objects of a region that are whole, each log up to its first gap, if nothing kept nodes from them."""
         objects = next(iter(self._regions.values())).world.objects.objects
         bound = float(self._scenario.slo.convergence)
@@ -270,7 +275,7 @@ class AuditLogRules:
                 found = frames.whole(objects.get(PREFIX + name, b""))
                 if found is None or found.name != name or sequence_of(name) != number or log.shipped[name] > latest:
                     break
-                yield from ((name, frame.timestamp, frame.payload) for frame in found.data)
+                yield from ((name, frame) for frame in found.data)
 
     def _require(self, invariant: Invariant, region: str, holds: bool, text: str) -> bool:  # noqa: FBT001
         return self._checks.require(invariant, holds, region, "audit log", lambda: text)

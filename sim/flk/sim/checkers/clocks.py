@@ -24,6 +24,7 @@ from flk.sim.world.events import (
     LogFailed,
     Logged,
     Merged,
+    PoliciesStated,
     RecoveryBegan,
     Rotted,
     Uploaded,
@@ -80,7 +81,8 @@ class ClockRules:
 
     def observe(self, observer: Observer) -> None:
         """Follow every timestamp from its log to the regions that learn of it."""
-        observer.handle(Logged, self._logged)
+        observer.handle(Logged, lambda event: self._issued(event.node, event.frame.timestamp, event.frame.payload))
+        observer.handle(PoliciesStated, lambda event: self._issued(event.node, event.since, event.text))
         if not self._defers:
             observer.handle(Merged, self._merged)
             observer.handle(WatermarkSet, self._took_over)
@@ -97,13 +99,12 @@ class ClockRules:
     def _of(self, node: str) -> Clock:
         return self._clocks.setdefault(node, Clock())
 
-    def _logged(self, event: Logged) -> None:
-        """A salvaged frame keeps the timestamp it has; any other gets the next one of its clock."""
-        node, timestamp = event.node, event.frame.timestamp
+    def _issued(self, node: str, timestamp: Timestamp, payload: bytes) -> None:
+        """A salvaged frame keeps the timestamp it has; any other, and each change of policies, gets the next one of its clock."""
         clock = self._of(node)
-        if clock.logged.get(timestamp) == event.frame.payload:
+        if clock.logged.get(timestamp) == payload:
             return
-        clock.logged[timestamp] = event.frame.payload
+        clock.logged[timestamp] = payload
         if clock.rotten and timestamp <= clock.issued:
             clock.issued = self._readable(node, timestamp)
         wall = clocks.begun(self._places[node].wall()).integer

@@ -180,6 +180,14 @@ class Invariant(StrEnum):
         "a worker attempts what is not marked, as often as it may, then marks or buries it, then lets it go (AUD-1 to AUD-5)",
     )
 
+    POLICY_CHANGES = (
+        "policies-as-they-were-changed",
+        "what a log states of policies is what its operator made of what it stated before, signed (POL-5, POL-6, POL-9)",
+    )
+    POLICY_SEGMENTS = (
+        "policies-in-each-segment",
+        "a sealed segment states for each of its frames the last change before that (POL-9)",
+    )
     LEAVES_ONCE = "leaves-once", "of a record and a claim, an audit log has one leaf of each kind (TLOG-6)"
     LEAVES_TRUE = (
         "leaves-by-second-opinion",
@@ -224,6 +232,8 @@ OF_AUDIT = frozenset(invariant for invariant in Invariant if invariant.startswit
 """What is asked only where there is an audit queue."""
 OF_NODES = frozenset({Invariant.ONE_ORDER, Invariant.ONE_ENTRY})
 """What is asked only where several nodes share a store."""
+OF_POLICIES = frozenset(i for i in Invariant if i.startswith("policies-"))
+"""What is asked only where logs state policies."""
 OF_AUDIT_LOGS = frozenset(i for i in Invariant if i.startswith(("leaves-", "history-")))
 """What is asked only where regions have audit logs."""
 OF_TIERS = frozenset({Invariant.TIER_ASKED, *(i for i in Invariant if i.startswith("tiers-"))})
@@ -235,6 +245,7 @@ def without(layout: Layout) -> frozenset[Invariant]:
     of_parts: dict[frozenset[Invariant], object] = {
         OF_AUDIT: layout.audit,
         OF_AUDIT_LOGS: layout.audit_log,
+        OF_POLICIES: layout.policies,
         OF_TIERS: layout.tiers,
         OF_MIGRATION: layout.migration,
         OF_NODES: layout.nodes > 1,

@@ -10,6 +10,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.log.hlc import Timestamp, text
 from flk.model.record.signing import Keyring
 from flk.sim.checkers.invariants import Checks, Invariant, Together
+from flk.sim.checkers.policies import POLICY_KEYS, PolicyRules
 from flk.sim.checkers.statements import Statements
 from flk.sim.oracle import signatures
 from flk.sim.oracle.clocks import stamp
@@ -34,15 +35,16 @@ def notary_of(keyring: Keyring) -> Notary | None:
             signatures.Key(str(live.algorithm), live.material, live.not_before, live.not_after) for live in several
         )
         keys.append((tenant, tuple(shown)))
-    return notary(tuple(keys), tuple(str(profile) for profile in keyring.profiles))
+    return notary(tuple(keys), tuple(str(profile) for profile in keyring.profiles), POLICY_KEYS)
 
 
 class SecondOpinions:
     """Checks every claim that reaches a store and every answer to what was logged, by the opinion of a notary."""
 
-    def __init__(self, statements: Statements, who: Notary, checks: Checks) -> None:
+    def __init__(self, statements: Statements, who: Notary, policies: PolicyRules, checks: Checks) -> None:
         self._statements = statements
         self._notary = who
+        self._policies = policies
         self._checks = checks
         self._frames = 0
         self._opinions: dict[
@@ -62,7 +64,8 @@ class SecondOpinions:
         self._frames += 1
         if self._frames <= ALL or not self._frames % SAMPLED:
             frame = event.frame
-            opinion = self._notary.opinion(frame.payload, stamp(frame.timestamp).wall)
+            stated = self._policies.stated(event.node, frame.timestamp)
+            opinion = self._notary.opinion(frame.payload, stamp(frame.timestamp).wall, stated)
             self._opinions.setdefault((event.region, frame.timestamp), []).append(opinion)
             self._of_nodes[event.node, frame.timestamp] = opinion
 

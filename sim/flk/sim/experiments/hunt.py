@@ -27,7 +27,7 @@ TRIAL = Budget(events=20_000_000, seconds=300, megabytes=4_000)
 class SearchSpace(NamedTuple):
     """What the trials of a hunt are drawn from: run inputs, the scenario whose faults are drawn (None: the world is drawn too), and
     the kinds of faults (none: all that the world has a place for), how many nodes a region of a drawn world has, whether they
-    do their upkeep, and whether they write audit logs.
+    do their upkeep, whether they write audit logs, and whether policies change that they judge by.
     """
 
     inputs: RunInputs
@@ -36,10 +36,19 @@ class SearchSpace(NamedTuple):
     nodes: int = 1
     upkeep: bool = False
     audit_log: bool = False
+    policies: bool = False
 
     def scenario(self, seed: int) -> Scenario:
         """The scenario that is drawn for a seed."""
-        return swarm(seed, self.base, self.kinds, self.nodes, upkeep=self.upkeep, audit_log=self.audit_log)
+        return swarm(
+            seed,
+            self.base,
+            self.kinds,
+            self.nodes,
+            upkeep=self.upkeep,
+            audit_log=self.audit_log,
+            policies=self.policies,
+        )
 
 
 class Trial(NamedTuple):

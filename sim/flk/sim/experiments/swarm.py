@@ -13,7 +13,15 @@ from typing import NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from flk.sim.experiments.worlds import ARRIVALS, RECORDS, with_audit_log, with_nodes, with_upkeep, world
+from flk.sim.experiments.worlds import (
+    ARRIVALS,
+    RECORDS,
+    with_audit_log,
+    with_nodes,
+    with_policies,
+    with_upkeep,
+    world,
+)
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios import document
 from flk.sim.scenarios.fault_validation import fault_errors
@@ -57,6 +65,8 @@ from flk.sim.scenarios.faults import (
     Outside,
     OutsideOutage,
     Partition,
+    PolicyChange,
+    PolicyKeyLate,
     ProcessCrash,
     RegionCrash,
     RegionFault,
@@ -113,6 +123,8 @@ PARTS: dict[type[FaultBase], str] = {
     RowLoss: "upkeep",
     LogFork: "audit_log",
     OutsideOutage: "audit_log",
+    PolicyChange: "policies",
+    PolicyKeyLate: "policies",
 }
 """The part of a layout that a fault happens to."""
 
@@ -141,6 +153,7 @@ class Drawing(NamedTuple):
 
     random: Random
     setting: Setting
+    start: float
     duration: float
 
 
@@ -156,12 +169,13 @@ def swarm(
     *,
     upkeep: bool = False,
     audit_log: bool = False,
+    policies: bool = False,
 ) -> Scenario:
     """The scenario of a seed. Of a base the faults are drawn anew and the rest is kept; without one all is drawn.
 
-    Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. Nodes of a
-    drawn world do their `upkeep`, or write an `audit_log`, if that is asked for. `kinds` are the kinds of faults to choose from, by
-    default all that the world has a place for.
+    Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. Nodes
+    of a drawn world do their `upkeep`, write an `audit_log`, or judge by `policies` that change, if that is asked for. `kinds`
+    are the kinds of faults to choose from, by default all that the world has a place for.
     """
     random_stream = RandomStream(seed, "swarm")
     scenario = base or with_nodes(world(seed, random_stream.generator("world")), nodes)
@@ -169,6 +183,8 @@ def swarm(
         scenario = with_upkeep(scenario, random_stream.generator("upkeep"))
     if base is None and audit_log:
         scenario = with_audit_log(scenario, random_stream.generator("audit log"))
+    if base is None and policies:
+        scenario = with_policies(scenario, random_stream.generator("policies"))
     random = random_stream.generator("faults")
     setting = setting_of(scenario)
     if random.random() < 0.7:  # most often all faults of regions hit the same one, so that they interact
@@ -214,7 +230,7 @@ def draw(kind: type[FaultBase], identity: str, setting: Setting, others: Sequenc
         raw["node"] = random.choice((None, *range(1, setting.layout.nodes + 1)))
     if issubclass(kind, LinkFaultBase):
         raw |= {"sides": _sides(random, setting), "direction": random.choice(_DIRECTIONS)}
-    raw |= DRAWERS[kind](Drawing(random, setting, duration))
+    raw |= DRAWERS[kind](Drawing(random, setting, start, duration))
     return cast("Fault", document.convert(raw, kind, "a drawn fault"))
 
 
@@ -346,6 +362,25 @@ def _crash(drawing: Drawing) -> dict[str, object]:
     return {"disk": disk, "log": drawing.random.choice(tuple(LogLoss)) if lacks else LogLoss.NONE}
 
 
+def _change(drawing: Drawing) -> dict[str, object]:
+    """Numbers by which honest records, too, come to other outcomes; later versions are greater."""
+    random = drawing.random
+    numbers = {
+        "non_sticky_D_hat_min": round(random.uniform(1.55, 2.5), 3),
+        "sticky_D_hat_max": round(random.uniform(0.8, 1.5), 3),
+        "tol_budget": random.choice((0.01, 0.1, 0.5)),
+        "tol_D": random.choice((0.001, 0.02, 0.5)),
+        "base": round(random.uniform(0.05, 0.2), 3),
+    }
+    chosen = {name: numbers[name] for name in numbers if random.random() < 0.6}
+    return {
+        "version": f"1.{1 + int(drawing.start * 100)}.0",
+        "numbers": chosen,
+        "share": 1.0 if random.random() < 0.6 else round(random.random(), 2),
+        "for_good": random.random() < 0.4,
+    }
+
+
 def _slowest(setting: Setting) -> float:
     """How slow a store may get so that the line before it is soon gone when the fault is over, and a look into the cold tier."""
     most = min(200.0, max(2.5, 0.2 / max(float(setting.policy.service), 0.001)))
@@ -391,6 +426,8 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     RowLoss: lambda d: {"share": round(d.random.uniform(0.02, 0.1), 3)},
     LogFork: lambda d: {"shown_to": d.random.choice(d.setting.regions), "rewritten": d.random.choice((0, 1, 3))},
     OutsideOutage: lambda d: {"service": d.random.choice(tuple(Outside))},
+    PolicyChange: _change,
+    PolicyKeyLate: _nothing,
     ObjectStoreOutage: _nothing,
     ObjectStoreThrottle: _times(0.5, 20, "rate"),
     ObjectLoss: _some_share,

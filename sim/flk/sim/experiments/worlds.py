@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Migration, Tiers, Upkeep
+from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Migration, Policies, Tiers, Upkeep
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Network, Path
@@ -98,6 +98,12 @@ def with_audit_log(drawn: Scenario, random: Random) -> Scenario:
     )
     layout = msgspec.structs.replace(drawn.layout, tiers=None, migration=None, audit_log=log)
     return _hurried(msgspec.structs.replace(drawn, layout=layout))
+
+
+def with_policies(drawn: Scenario, random: Random) -> Scenario:
+    """The world with logs that state policies, which operators change."""
+    policies = Policies(Seconds(round(random.uniform(0.2, 2), 2)))
+    return msgspec.structs.replace(drawn, layout=msgspec.structs.replace(drawn.layout, policies=policies))
 
 
 def _hurried(drawn: Scenario) -> Scenario:

@@ -9,6 +9,8 @@ from flk.model.entries.migration import Phase
 from flk.model.entries.proposals import Mode
 from flk.model.flow.outbox import Contents, Queued
 from flk.model.flow.submission import Response, Submission
+from flk.model.policies.ruling import Change, Ruling
+from flk.model.policies.signing import PolicyKeys
 from flk.model.programs import migration
 from flk.model.programs.audit import Handled, work
 from flk.model.programs.behind import read_on
@@ -26,6 +28,7 @@ from flk.model.programs.replay import Replayed, replay
 from flk.model.programs.restore import Restored, restore
 from flk.model.programs.retain import Retained, retain
 from flk.model.programs.rotate import rotate
+from flk.model.programs.rule import in_force, rule
 from flk.model.programs.ship import ship
 from flk.model.programs.snapshot import Snapshotted, snapshot, snapshot_in_turn
 from flk.model.programs.stream import Streamed, stream
@@ -63,6 +66,7 @@ class Programs(NamedTuple):
     `retain`, `read_on` past what a peer removed, `look` for what stores have lost and `reconcile` it; those that share a store
     `snapshot_in_turn`, `retain_shared` and `look_shared`. Those with an audit log
     `integrate` what was shipped, sign and publish a `checkpoint`, and `stream` leaves; other regions `witness` and `monitor` it.
+    Operators have nodes `rule` what their logs state of policies, and ask what is `in_force`.
     The others are those of tiers and of migration.
     Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule that breaks them.
 
@@ -106,6 +110,8 @@ class Programs(NamedTuple):
     witness: Callable[[str, Verifier, Signer], Program[Witnessed]] = witness
     monitor: Callable[[str, Verifier, Sequence[Verifier]], Program[Seen]] = monitor
     stream: Callable[[str, Checkpoint, Target, Siem], Program[Streamed]] = stream
+    rule: Callable[[Change, PolicyKeys], Program[Ruling]] = rule
+    in_force: Callable[[PolicyKeys], Program[Ruling]] = in_force
 
 
 MODEL = Programs()

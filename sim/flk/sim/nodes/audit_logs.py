@@ -85,7 +85,7 @@ def audit_log_tasks(place: Place) -> Iterator[LogTask]:
         "integrate",
         layout.integrate_interval,
         region,
-        lambda: programs.integrate(region, world.examine, facts),
+        lambda: programs.integrate(region, place.region.examine, facts),
     )
     yield task("sign", layout.sign_interval, region, lambda: programs.checkpoint(region, signer_of(region), witnesses))
     if place.number > 1:

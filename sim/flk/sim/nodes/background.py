@@ -139,13 +139,13 @@ class Rounds:
             self._run(RECOVER, Recovering(f"recover {number}", self._recover()), ended)
 
     def _recover(self) -> Program[Recovery]:
-        programs, region, examine = self._world.programs, self._region.name, self._world.examine
+        programs, region, examine = self._world.programs, self._region.name, self._region.examine
         if self._world.layout.upkeep is None:
             return programs.recover(region, examine)
         return programs.start(region, examine, (region, *self._others))
 
     def _read(self, peer: str, *, own: bool) -> Program[Replayed]:
-        programs, examine = self._world.programs, self._world.examine
+        programs, examine = self._world.programs, self._region.examine
         if self._world.layout.upkeep is not None:
             return programs.read_on(self._region.name, peer, examine, own)
         return programs.reclaim(peer, examine) if own else programs.replay(peer, examine)
@@ -177,15 +177,15 @@ class Rounds:
         return retain(self._region.name, float(upkeep.retain))
 
     def _look(self, upkeep: Upkeep) -> Program[object]:
-        world, programs = self._world, self._world.programs
-        look = programs.look_shared if self._region.is_shared else programs.look
-        return look(self._region.name, self._others, world.examine, float(upkeep.compare_interval))
+        programs, region = self._world.programs, self._region
+        look = programs.look_shared if region.is_shared else programs.look
+        return look(region.name, self._others, region.examine, float(upkeep.compare_interval))
 
     def _reconcile(self, upkeep: Upkeep) -> Program[object]:
-        world, region = self._world, self._region.name
+        region = self._region
         if upkeep.reconcile is not Mode.MANUAL:
-            yield from approve(region)
-        return (yield from world.programs.reconcile(region, self._others, world.examine, upkeep.reconcile))
+            yield from approve(region.name)
+        return (yield from self._world.programs.reconcile(region.name, self._others, region.examine, upkeep.reconcile))
 
     def _pass(self, stage: Stage, source: str, activity: Activity) -> None:
         """Run a pass over the log of a region, and say whether it went to the end."""

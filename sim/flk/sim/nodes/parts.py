@@ -17,6 +17,10 @@ class RunningNode(Protocol):
 
     memory: MemoryNode
 
+    def start(self, activity: Activity) -> None:
+        """Run a program up to its first effect that takes time."""
+        ...
+
     @property
     def level(self) -> bool:
         """Whether the store has all that the log has, and answers."""

@@ -54,6 +54,7 @@ class World(NamedTuple):
     policy: Policy
     programs: Programs
     examine: Examine
+    examine_without_policy_keys: Examine
     seed: int
     scripted: bool
     layout: Layout
@@ -195,6 +196,8 @@ class Region:
         )
         self.silent = Counter[Outside]()
         """Outages of services outside the regions."""
+        self.keyless = 0
+        """Reasons why it does not have the key for policies."""
         self.objects = world.objects if world.layout.audit_log is None else ShownObjects(world.objects, name)
         self._logs = 0
         names = nodes_of(name, world.layout.nodes)
@@ -236,6 +239,11 @@ class Region:
             self.workers.stop()
         if self.migrator is not None:
             self.migrator.stop()
+
+    @property
+    def examine(self) -> Examine:
+        """How its nodes examine what they read, with the keys that they have now."""
+        return self.world.examine_without_policy_keys if self.keyless else self.world.examine
 
     def shift_outages(self, by: int) -> None:
         """Let an outage of the store begin (1) or end (-1); it answers again when none is left. Nodes that share it find out."""

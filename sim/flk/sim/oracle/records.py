@@ -128,33 +128,49 @@ def slope(scales: list[int], counts: list[int]) -> float:
     return below if len(slopes) % 2 else (below + above) / 2
 
 
-def regime(D_hat: float, coh_star: float) -> str:
+class Rules(NamedTuple):
+    """The numbers that a record is judged by, named as policies name them (POL-8)."""
+
+    tol_D: float = CONSTANTS.judgement.tolerance_D_hat
+    tol_budget: float = CONSTANTS.judgement.tolerance_budget
+    alpha: float = CONSTANTS.budget.alpha
+    beta: float = CONSTANTS.budget.beta
+    gamma: float = CONSTANTS.budget.gamma
+    base: float = CONSTANTS.budget.base
+    D0: float = CONSTANTS.budget.D0
+    sticky_D_hat_max: float = CONSTANTS.signals.sticky_D_max
+    sticky_coherence_min: float = CONSTANTS.signals.sticky_coh_min
+    non_sticky_D_hat_min: float = CONSTANTS.signals.non_sticky_D_min
+
+
+DEFAULT = Rules()
+
+
+def regime(D_hat: float, coh_star: float, rules: Rules = DEFAULT) -> str:
     """How the computation moves (SIG-4)."""
-    signals = CONSTANTS.signals
     steep, dense = billionths(D_hat), billionths(coh_star)
-    if dense >= billionths(signals.sticky_coh_min) and steep <= billionths(signals.sticky_D_max):
+    if dense >= billionths(rules.sticky_coherence_min) and steep <= billionths(rules.sticky_D_hat_max):
         return "sticky"
-    return "non_sticky" if steep >= billionths(signals.non_sticky_D_min) else "mixed"
+    return "non_sticky" if steep >= billionths(rules.non_sticky_D_hat_min) else "mixed"
 
 
-def budget(D_hat: float, coh_star: float, r: float) -> float:
+def budget(D_hat: float, coh_star: float, r: float, rules: Rules = DEFAULT) -> float:
     """The share of effort that a record asks for, not rounded (SIG-6)."""
-    weights = CONSTANTS.budget
     D_hat, coh_star, r = round9(D_hat), round9(coh_star), round9(r)
-    cost = weights.base + weights.alpha * (1 - r) + weights.beta * max(0.0, D_hat - weights.D0)
-    return min(1.0, max(0.0, cost + weights.gamma * coh_star))
+    cost = rules.base + rules.alpha * (1 - r) + rules.beta * max(0.0, D_hat - rules.D0)
+    return min(1.0, max(0.0, cost + rules.gamma * coh_star))
 
 
-def judge(record: Record) -> Outcome:
+def judge(record: Record, rules: Rules = DEFAULT) -> Outcome:
     """What is concluded from a valid record (JDG-1 to JDG-5)."""
     steep = slope(record["scales"], [record["N_j"][str(scale)] for scale in record["scales"]])
-    cost = budget(float(record["D_hat"]), float(record["coh_star"]), float(record["r"]))
+    cost = budget(float(record["D_hat"]), float(record["coh_star"]), float(record["r"]), rules)
     recomputed = round9(steep), round9(cost)
-    if _apart(record["D_hat"], steep) > billionths(CONSTANTS.judgement.tolerance_D_hat):
+    if _apart(record["D_hat"], steep) > billionths(rules.tol_D):
         return Outcome(False, True, "D_hat_out_of_tolerance", *recomputed)  # noqa: FBT003
-    if record["regime"] != regime(float(record["D_hat"]), float(record["coh_star"])):
+    if record["regime"] != regime(float(record["D_hat"]), float(record["coh_star"]), rules):
         return Outcome(True, True, "regime_mismatch", *recomputed)  # noqa: FBT003
-    if _apart(record["budget"], cost) > billionths(CONSTANTS.judgement.tolerance_budget):
+    if _apart(record["budget"], cost) > billionths(rules.tol_budget):
         return Outcome(True, True, "budget_deviation", *recomputed)  # noqa: FBT003
     return Outcome(True, False, "ok", *recomputed)  # noqa: FBT003
 

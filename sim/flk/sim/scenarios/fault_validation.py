@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+import msgspec
+
+from flk.model.policies.reading import read
 from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.faults import (
     ClockJump,
@@ -17,6 +20,8 @@ from flk.sim.scenarios.faults import (
     MachineFault,
     MigratorCrash,
     OutsideOutage,
+    PolicyChange,
+    PolicyKeyLate,
     RegionFault,
     Reorder,
     RowLoss,
@@ -49,6 +54,37 @@ def fault_errors(scenario: Scenario) -> Iterator[ValidationError]:
         yield from _too_little(field, fault)
         yield from _nothing_there(field, fault, scenario)
     yield from _two_at_once(scenario)
+    yield from _policy_errors(scenario)
+
+
+def _policy_errors(scenario: Scenario) -> Iterator[ValidationError]:
+    """Policies that no node would take: not well-formed, not beyond the version before, or with a key that is not there yet."""
+    changes: dict[str, PolicyChange] = {}
+    late = [fault for fault in scenario.faults if isinstance(fault, PolicyKeyLate)]
+    for fault in sorted(scenario.faults, key=lambda fault: fault.start):
+        if not isinstance(fault, PolicyChange):
+            continue
+        field = f"faults[{scenario.faults.index(fault)}]"
+        yield from (
+            ValidationError(f"{field}.numbers.{wrong.field}", f"{wrong.problem}; {wrong.mend}")
+            for wrong in read(msgspec.json.encode(fault.policy)).mistakes
+        )
+        before = changes.setdefault(fault.region, fault)
+        changes[fault.region] = fault
+        same = before.version == fault.version and before.numbers == fault.numbers
+        if _number(fault) <= _number(before) and not same:
+            yield ValidationError(
+                f"{field}.version", f"{fault.region} knows {before.version} by then; give it a greater one (POL-6)"
+            )
+        for one in late:
+            if one.region == fault.region and fault.start <= one.end:
+                yield ValidationError(
+                    f"{field}.start", f"{fault.region} does not have the key until {one.end} s; start this one later"
+                )
+
+
+def _number(change: PolicyChange) -> tuple[int, ...]:
+    return tuple(map(int, change.version.split(".")))
 
 
 def _two_at_once(scenario: Scenario) -> Iterator[ValidationError]:
@@ -66,6 +102,8 @@ def _two_at_once(scenario: Scenario) -> Iterator[ValidationError]:
             yield ValidationError(
                 field, f"fault {one.id!r} accepts the old key until {one.end} s; start this one later"
             )
+        if isinstance(one, PolicyChange) and isinstance(other, PolicyChange) and one.region == other.region:
+            yield ValidationError(field, f"fault {one.id!r} holds until {one.end} s; start this one later")
 
 
 def _meet(one: Stop, other: Stop) -> bool:
@@ -106,6 +144,7 @@ def _nothing_there(field: str, fault: Fault, scenario: Scenario) -> Iterator[Val
         (DualWriteFailure | MigratorCrash, "migration"),
         (RowLoss, "upkeep"),
         (LogFork | OutsideOutage, "audit_log"),
+        (PolicyChange | PolicyKeyLate, "policies"),
     ):
         if isinstance(fault, kind) and getattr(layout, part) is None:
             yield ValidationError(f"{field}.kind", f"{fault.kind} needs layout.{part}; add a table [layout.{part}]")

@@ -95,6 +95,14 @@ class AuditLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream_batch: Count = CONSTANTS.siem.batch_events
 
 
+class Policies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nodes have the key that signs policies, and judge by what logs state (POL-*). An operator who wants something of a node asks
+    every `ask_interval` until it is so.
+    """
+
+    ask_interval: Seconds = Seconds(5)
+
+
 TO_STORE = Path(delay=Seconds(0.0005), jitter=Seconds(0.0001))
 """From a node to the store of its region, if nothing else is said."""
 
@@ -115,6 +123,7 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: Audit | None = None
     upkeep: Upkeep | None = None
     audit_log: AuditLog | None = None
+    policies: Policies | None = None
     nodes: Count = 1
     to_store: Path = TO_STORE
 

@@ -6,7 +6,7 @@ import msgspec
 
 from flk.sim.scenarios.document import ValidationError
 from flk.sim.scenarios.duration import human
-from flk.sim.scenarios.faults import BitRot, Burst, FaultBase, NameTaken, ReplayAttack
+from flk.sim.scenarios.faults import BitRot, Burst, FaultBase, NameTaken, PolicyChange, ReplayAttack
 from flk.sim.scenarios.scenario import Scenario
 from flk.spec.constants import CONSTANTS
 
@@ -92,6 +92,9 @@ def intervals(scenario: Scenario) -> Iterator[tuple[str, tuple[float, int]]]:
         yield "policy.breaker.open_seconds", (policy.breaker.open_seconds, 0)
     if layout.tiers is not None:
         yield "layout.tiers.move_interval", (layout.tiers.move_interval, regions)
+    if layout.policies is not None:
+        changes = sum(isinstance(fault, PolicyChange) for fault in scenario.faults)
+        yield "layout.policies.ask_interval", (layout.policies.ask_interval, changes * layout.nodes)
     if layout.audit_log is not None:
         yield "layout.audit_log.integrate_interval", (layout.audit_log.integrate_interval, regions * layout.nodes)
         yield "layout.audit_log.sign_interval", (layout.audit_log.sign_interval, regions * layout.nodes)

@@ -30,11 +30,12 @@ _SINCE: dict[str, object] = {
     "leaves": False,
     "node": None,
     "nodes": 1,
+    "policies": None,
     "siem_lag": float(Objectives().siem_lag),
     "to_store": document.builtins(TO_STORE),
     "upkeep": None,
 }
-"""Fields that policies, objectives, layouts, migrations and faults did not always have, and what they are where they are not used."""
+"""Fields that policies, objectives, layouts, migrations and faults did not always have, and what they are where not used."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):

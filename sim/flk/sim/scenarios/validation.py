@@ -22,7 +22,7 @@ from flk.spec.hints import nearest
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _RESERVED = frozenset(places(()))
-_PARTS = ("tiers", "migration", "audit", "upkeep", "audit_log")
+_PARTS = ("tiers", "migration", "audit", "upkeep", "audit_log", "policies")
 _MAY_BE_ZERO = frozenset(
     {"fsync", "agent_fsync", "service", "merge", "object_service", "hot", "warm", "cold", "work", "start"}
 )

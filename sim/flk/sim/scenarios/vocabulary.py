@@ -25,6 +25,7 @@ COVERAGE_MARKS: Mapping[str, str] = {
     "snapshot": "a node wrote a snapshot",
     "removed": "a node removed segments or objects that its snapshots cover",
     "row-mended": "a node joined in again what its store had lost",
+    "policy-changed": "a node's log states what an operator wanted of policies",
     "log-published": "a region published a checkpoint of its audit log",
     "log-refused": "a pass found an audit log not to be what was signed, or not to follow from its steps",
     "anchored": "an authority time-stamped a checkpoint",

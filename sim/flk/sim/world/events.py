@@ -89,6 +89,14 @@ class Logged(OfNode, frozen=True, gc=False):
     frame: Frame
 
 
+class PoliciesStated(OfNode, frozen=True, gc=False):
+    """A log states something else of policies since a timestamp, durably: a ruling, as the log has it."""
+
+    log: str
+    since: Timestamp
+    text: bytes
+
+
 class LogFailed(OfNode, frozen=True, gc=False):
     """A synchronisation of a region's log failed; its node ends and starts anew."""
 

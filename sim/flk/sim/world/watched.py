@@ -13,7 +13,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import MigratingKeys, Phase, Side
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Terms, Tier, Tiers
-from flk.model.log.frames import OVERHEAD, Frame, data, scan
+from flk.model.log.frames import OVERHEAD, Frame, Stated, data, scan
 from flk.model.log.hlc import ZERO, Timestamp, is_ahead
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.ship import PREFIX
@@ -24,6 +24,7 @@ from flk.sim.world.events import (
     Logged,
     LogObject,
     Merged,
+    PoliciesStated,
     Removed,
     RulingSwitched,
     SegmentSealed,
@@ -53,6 +54,11 @@ class WatchedDisk(Disk):
         super().append(log, frame, clock)
         if log == INBOX:
             self._observer.on(Logged(self._node, frame))
+
+    def state(self, log: str, stated: Stated) -> None:
+        """Begin a segment that states something else of policies."""
+        super().state(log, stated)
+        self._observer.on(PoliciesStated(self._node, self.log(log), stated.since, stated.text))
 
     def seal(self, log: str) -> None:
         """Seal what is open."""

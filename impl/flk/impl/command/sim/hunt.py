@@ -75,6 +75,9 @@ def hunt(
             "--audit-log", help="Nodes of a small world write audit logs, which other regions cosign and monitor."
         ),
     ] = False,
+    policies: Annotated[
+        bool, typer.Option("--policies", help="Operators of a small world change the policies that its nodes judge by.")
+    ] = False,
     programs: Programs = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -96,7 +99,9 @@ def hunt(
 
     base, chosen, kinds = scenario or None, seeds_of(seeds), kind or ()
     if check_determinism:
-        space = search_space(base, programs or None, kinds=kinds, nodes=nodes, upkeep=upkeep, audit_log=audit_log)
+        space = search_space(
+            base, programs or None, kinds=kinds, nodes=nodes, upkeep=upkeep, audit_log=audit_log, policies=policies
+        )
         checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
     result = run_hunt(
         base,
@@ -107,6 +112,7 @@ def hunt(
         nodes=nodes,
         upkeep=upkeep,
         audit_log=audit_log,
+        policies=policies,
         workers=workers,
         backend=backend,
         progress=False if json else None,

@@ -53,6 +53,7 @@ from flk.sim.scenarios.faults.objects import (
     ObjectHiding,
     ObjectLoss,
 )
+from flk.sim.scenarios.faults.policies import Numbers, PolicyChange, PolicyFault, PolicyKeyLate
 from flk.sim.scenarios.faults.stores import (
     ColdOutage,
     DualWriteFailure,
@@ -67,7 +68,9 @@ from flk.sim.scenarios.faults.stores import (
     WorkerCrash,
 )
 
-Fault: TypeAlias = LinkFault | NodeFault | StoreFault | ObjectFault | ClockFault | LoadFault | AuditLogFault
+Fault: TypeAlias = (
+    LinkFault | NodeFault | StoreFault | ObjectFault | ClockFault | LoadFault | AuditLogFault | PolicyFault
+)
 
 __all__ = [
     "AgentCrash",
@@ -107,6 +110,7 @@ __all__ = [
     "MigratorCrash",
     "NameTaken",
     "NodeFault",
+    "Numbers",
     "ObjectDamage",
     "ObjectFault",
     "ObjectHiding",
@@ -116,6 +120,9 @@ __all__ = [
     "Outside",
     "OutsideOutage",
     "Partition",
+    "PolicyChange",
+    "PolicyFault",
+    "PolicyKeyLate",
     "ProcessCrash",
     "RegionCrash",
     "RegionFault",
