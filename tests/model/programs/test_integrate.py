@@ -283,17 +283,36 @@ def test_a_node_that_is_overtaken_while_it_signs_sees_no_fork() -> None:
 
 
 def test_a_log_whose_beginning_was_removed_says_where_it_begins() -> None:
-    """Nobody takes an audit log that was begun later for one that has all outcomes."""
+    """Nobody takes an audit log that was begun later for one that has all outcomes. A snapshot stands for what was removed."""
     world = World("eu")
     for epoch in range(10, 12):
         world.ingest("eu", submission(pcs(epoch=epoch)))
         world.run("eu", ship())
     first, second = sorted(name for name in world.objects.objects if name.startswith("crr/"))
+    world.run("eu", snapshot("eu", ()))
     del world.objects.objects[first]
     write(world)
     leaves = leaves_in(world.objects.objects)
     assert json.loads(leaves[0]) == {"kind": "begun", "segment": second.removeprefix("crr/")}
     assert kinds(leaves) == {"begun": 1, "outcome": 1}
+
+
+@pytest.mark.parametrize("covering", ["nothing", "less"])
+def test_a_beginning_that_no_snapshot_stands_for_is_waited_for(covering: str) -> None:
+    """An object store that has lost it, or that shows it later than what came behind it: nothing is left out for ever."""
+    world = World("eu")
+    for epoch in range(10, 13):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", ship())
+        if epoch == 10 and covering == "less":
+            world.run("eu", snapshot("eu", ()))
+    first, second, _ = sorted(name for name in world.objects.objects if name.startswith("crr/"))
+    hidden = {name: world.objects.objects.pop(name) for name in (first, second)}
+    with pytest.raises(Unavailable, match="what its log begins with is not"):
+        write(world)
+    world.objects.objects |= hidden
+    write(world)
+    assert kinds(leaves_in(world.objects.objects)) == {"outcome": 3}
 
 
 def test_a_first_segment_that_a_listing_hides_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +325,7 @@ def test_a_first_segment_that_a_listing_hides_is_waited_for(monkeypatch: pytest.
     monkeypatch.setattr(
         world.objects, "names", lambda prefix, after: tuple(n for n in names(prefix, after) if not n.endswith("01"))
     )
-    with pytest.raises(Unavailable, match="first segment is not"):
+    with pytest.raises(Unavailable, match="what its log begins with is not"):
         write(world)
 
 

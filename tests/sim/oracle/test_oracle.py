@@ -111,7 +111,9 @@ OPERATIONS: Mapping[str, Callable[[Given], object]] = {
     "content_digest": lambda given: records.digest(of_record(given)),
     "d_hat": lambda given: records.round9(records.slope(given["scales"], given["counts"])),
     "regime": lambda given: records.regime(bits(given, "D_hat"), bits(given, "coh_star")),
-    "budget": lambda given: records.round9(records.budget(*(bits(given, name) for name in ("D_hat", "coh_star", "r")))),
+    "budget": lambda given: records.round9(
+        records.budget(bits(given, "D_hat"), bits(given, "coh_star"), bits(given, "r"))
+    ),
     "judge": lambda given: records.judge(of_record(given))._asdict(),
     "validate": validated,
     "authenticate": authenticated,

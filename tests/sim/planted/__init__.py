@@ -1,6 +1,6 @@
 """Bugs planted in the programs of nodes and workers, for hunts to find: one module for each part that they are in."""
 
-from tests.sim.planted import audit, audit_logs, ingest, migration, recovery, replaying, shipping, tiers
+from tests.sim.planted import audit, audit_logs, ingest, migration, policies, recovery, replaying, shipping, tiers
 from tests.sim.planted.bug import Bug
 
 from flk.sim.experiments.hunt import SearchSpace
@@ -10,7 +10,7 @@ from flk.sim.kernel.programs import Programs
 
 BUGS: dict[str, Bug] = {
     name: each
-    for part in (ingest, recovery, shipping, replaying, tiers, migration, audit, audit_logs)
+    for part in (ingest, recovery, shipping, replaying, tiers, migration, audit, audit_logs, policies)
     for name, each in part.BUGS.items()
 }
 """Every planted bug by its name."""
@@ -23,7 +23,8 @@ def inputs(name: str) -> RunInputs:
 
 def space(name: str) -> SearchSpace:
     """Where a bug is to be found."""
-    return SearchSpace(inputs(name), nodes=BUGS[name].nodes, audit_log=BUGS[name].audit_log)
+    bug = BUGS[name]
+    return SearchSpace(inputs(name), nodes=bug.nodes, audit_log=bug.audit_log, policies=bug.policies)
 
 
 def __getattr__(name: str) -> Programs:

@@ -10,7 +10,7 @@ class Bug(NamedTuple):
     """Programs that differ from the model's in the one place that the story tells.
 
     `breaks` is the requirement that rules it out; `caught_by` are the invariants that may show it. It may show only in worlds with
-    audit logs, or with so many nodes to a region.
+    audit logs, with policies, or with so many nodes to a region.
     """
 
     programs: Programs
@@ -19,10 +19,15 @@ class Bug(NamedTuple):
     caught_by: frozenset[Invariant]
     audit_log: bool = False
     nodes: int = 1
+    policies: bool = False
 
     def in_logs(self, nodes: int = 1) -> "Bug":
         """The same, in worlds with audit logs."""
         return self._replace(audit_log=True, nodes=nodes)
+
+    def with_policies(self) -> "Bug":
+        """The same, in worlds in which policies change."""
+        return self._replace(policies=True)
 
 
 def bug(programs: Programs, story: str, breaks: str, *caught_by: Invariant) -> Bug:

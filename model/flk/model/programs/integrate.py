@@ -13,7 +13,6 @@ from flk.model.effects import (
     Clock,
     Fetch,
     FindLeaves,
-    GetBeginning,
     GetObject,
     Integrated,
     ListObjects,
@@ -27,10 +26,12 @@ from flk.model.entries.entry import Claim, Entry, Key, Supersession, precedence
 from flk.model.flow.submission import body_of
 from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, segment_name, sequence_of
 from flk.model.programs.audit_log import AuditLog
+from flk.model.programs.evidence import latest_head
 from flk.model.programs.examine import Examine, claims_of
 from flk.model.programs.lose import empty
 from flk.model.programs.replay import follows
 from flk.model.programs.ship import PREFIX
+from flk.model.programs.start import covered
 from flk.model.refusal import unavailable
 from flk.model.transparency.leaves import (
     About,
@@ -178,14 +179,17 @@ class _Draft:
         if len(claimed) < len(claims):  # the log of an earlier disk, which the store has yet to be joined with
             self.waits.append(name)
             return False
-        if (
-            not done and sequence_of(name) > 1
-        ):  # what came before was removed, as its own name tells, not hidden by a listing
-            if (yield from GetBeginning(PREFIX + segment_name(log_of(name), 1), 1)) is not None:
-                raise unavailable(f"{PREFIX}{name} is listed, and its log's first segment is not")
+        if not done and sequence_of(name) > 1:
+            if not (yield from self._is_removed(segment_name(log_of(name), sequence_of(name) - 1))):
+                raise unavailable(f"{PREFIX}{name} is listed, and what its log begins with is not")
             self._told.append(begun(name))
         self._claimed += claimed
         return True
+
+    def _is_removed(self, name: str) -> Program[bool]:
+        """Whether a segment that is not to be had was removed, and is not hidden: a snapshot stands for all that is (RET-1)."""
+        found = yield from latest_head(self._region)
+        return found is not None and covered(found[1], self._region).get(log_of(name), "") >= name
 
     def _stored(self, keys: Sequence[Key]) -> Program[list[Entry | None]]:
         """What is stored under each key. Some are asked for at once, so that submissions have their turns."""

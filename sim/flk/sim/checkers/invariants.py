@@ -184,6 +184,10 @@ class Invariant(StrEnum):
         "policies-as-they-were-changed",
         "what a log states of policies is what its operator made of what it stated before, signed (POL-5, POL-6, POL-9)",
     )
+    POLICY_ANSWERS = (
+        "policies-as-it-was-answered",
+        "what an operator is told of policies is what the log states (POL-10)",
+    )
     POLICY_SEGMENTS = (
         "policies-in-each-segment",
         "a sealed segment states for each of its frames the last change before that (POL-9)",

@@ -14,7 +14,7 @@ from flk.sim.oracle import frames, policies
 from flk.sim.oracle.policies import PARTS, Ruling
 from flk.sim.oracle.records import Rules
 from flk.sim.scenarios.faults import FaultBase, PolicyChange
-from flk.sim.world.events import PoliciesStated, SegmentSealed
+from flk.sim.world.events import PoliciesStated, PolicyAnswered, SegmentSealed
 from flk.sim.world.observer import Observer
 
 POLICY_KEYS = tuple((name, key.material) for name, key in sorted(KEYS.items()))
@@ -38,6 +38,7 @@ class PolicyRules:
     def observe(self, observer: Observer) -> None:
         """Check each change, and each segment when it is sealed."""
         observer.handle(PoliciesStated, self._changed)
+        observer.handle(PolicyAnswered, self._answered)
         observer.handle(SegmentSealed, self._sealed)
 
     def stated(self, node: str, timestamp: int) -> bytes:
@@ -65,6 +66,21 @@ class PolicyRules:
             ),
         )
         before.append(_Stated(event.since, event.text))
+
+    def _answered(self, event: PolicyAnswered) -> None:
+        change, known = self._changes[event.change], self._logs.get(self._places[event.node].disk.log(INBOX), ())
+        ruling = policies.read(known[-1].text if known else b"", POLICY_KEYS)
+        judges = ruling.in_force if change.share == 1 else ruling.candidate
+        holds = judges == change.version if event.holds else change.version not in {ruling.in_force, ruling.candidate}
+        self._checks.require(
+            Invariant.POLICY_ANSWERS,
+            holds,
+            event.region,
+            "answer to an operator",
+            lambda: (
+                f"{change.version} is said to {'hold' if event.holds else 'be taken back'}, and {ruling.in_force} is in force"
+            ),
+        )
 
     def _sealed(self, event: SegmentSealed) -> None:
         found = frames.whole(event.content)
@@ -99,14 +115,13 @@ def _wrong(old: Ruling, new: Ruling, change: PolicyChange) -> str:
 
 def _due(old: Ruling, change: PolicyChange) -> dict[str, tuple[str, tuple[str, ...], str, int]]:
     """What is in force, was in force before, and is tried for how many parts of the tenants, after each thing that may be done."""
-    found = {
-        "registered": (old.in_force, old.before, old.candidate, old.share),
-        "rolled_back": (old.in_force, old.before, "", 0),
-    }
+    found = {"registered": (old.in_force, old.before, old.candidate, old.share)}
     if change.share == 1:
         found["promoted"] = (change.version, (*old.before, old.in_force), "", 0)
     else:
         found["staged"] = (old.in_force, old.before, change.version, int(change.share * PARTS))
-    if not old.candidate:
+    if change.version == old.candidate:
+        found["rolled_back"] = (old.in_force, old.before, "", 0)
+    elif change.version == old.in_force:
         found["rolled_back"] = (old.before[-1] if old.before else "", old.before[:-1], "", 0)
     return found

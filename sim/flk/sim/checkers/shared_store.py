@@ -50,7 +50,6 @@ class SharedStoreRules:
         self._logged: set[tuple[str, int, bytes]] = set()
         self._earliest: dict[tuple[str, Key], Entry] = {}
         self._due: dict[tuple[str, Timestamp], tuple[Claim, Entry]] = {}
-        self._outcomes: dict[tuple[str, Key, str], tuple[object, ...]] = {}
 
     def observe(self, observer: Observer) -> None:
         """Follow what comes, what is logged, what is stored and what is answered."""
@@ -113,10 +112,10 @@ class SharedStoreRules:
         """The earliest entry for the key, which is to be stored now; if it precedes what was until now, that is on record."""
         key, entry = event.claim
         before = self._earliest.get((event.region, key))
-        due = entry if before is None or _rank(entry) < _rank(before) else before
+        due = entry if before is None or _order(entry) < _order(before) else before
         self._earliest[event.region, key] = due
-        gave_way = before is not None and _rank(due) < _rank(before)
-        if _rank(now) == _rank(due) and len(event.records) == gave_way:
+        gave_way = before is not None and _order(due) < _order(before)
+        if _order(now) == _order(due) and len(event.records) == gave_way:
             self._checks.hold(AS_ONE)
         else:
             self._checks.deny(
@@ -131,8 +130,8 @@ class SharedStoreRules:
         return due
 
     def _check_replied(self, event: Replied) -> None:
-        """An answer states what was the earliest at the moment of its claim, 409 to whoever had another content; and whoever is
-        told of a content is told the same outcome of it as everybody before.
+        """An answer states what was the earliest at the moment of its claim, and that entry's outcome, 409 to whoever had another
+        content. So all are told the same outcome of a content, if all claims of it have that: one policy judged them.
         """
         waiting = self._waiting.get((event.node, event.request.payload()), [])
         waiting[:] = [(at, since) for at, since in waiting if at != event.began]
@@ -145,9 +144,9 @@ class SharedStoreRules:
         said, status = _decode(event.response.body), event.response.status
         stated = int(said.timestamp, 16), said.region, said.digest
         outcome = said.accepted, said.escalated, said.reason
-        before = self._outcomes.setdefault((event.region, claim.key, said.digest), outcome)
+        its_outcome = due.outcome.accepted, due.outcome.escalated, str(due.outcome.reason)
         differs = due.digest != claim.entry.digest
-        if stated == _rank(due) and differs == (status == CONFLICT) and outcome == before:
+        if stated == _rank(due) and differs == (status == CONFLICT) and outcome == its_outcome:
             self._checks.hold(AS_ONE)
         else:
             self._checks.deny(
@@ -155,8 +154,8 @@ class SharedStoreRules:
                 event.node,
                 "reply",
                 lambda: (
-                    f"{status} names {said.digest[:12]} of {said.timestamp} with {outcome}; due is {_shown(due)}, and of that"
-                    f" content {before} was said before"
+                    f"{status} names {said.digest[:12]} of {said.timestamp} with {outcome}; due is {_shown(due)} with"
+                    f" {its_outcome}"
                 ),
             )
 
@@ -178,6 +177,11 @@ class SharedStoreRules:
 def _rank(entry: Entry) -> Rank:
     """What decides which of two entries prevails; contents only where nodes of a region gave two frames one timestamp."""
     return entry.timestamp, entry.region, entry.digest
+
+
+def _order(entry: Entry) -> tuple[Rank, bytes]:
+    """The same, and outcomes where nodes of a region judged one content by two policies at one timestamp."""
+    return _rank(entry), msgspec.json.encode(entry.outcome)
 
 
 def _shown(entry: Entry) -> str:

@@ -7,15 +7,16 @@ from flk.model.effects import Program
 from flk.model.policies.ruling import Ruling
 from flk.sim.injection.injector import Handler, Handlers
 from flk.sim.kernel.runtime import Activity
+from flk.sim.nodes.parts import RunningNode
 from flk.sim.nodes.policies import brought_in, taken_back
 from flk.sim.nodes.region import Place, Region
 from flk.sim.scenarios.faults import PolicyChange, PolicyKeyLate
-from flk.sim.world.events import Marked
+from flk.sim.world.events import Marked, PolicyAnswered
 
 
 class Operator:
     """Has the nodes in some places do what a change says, and take it back when it is over: each asked again and again until its
-    log states that, and once more when it has another log.
+    log states that, and once more when it has another log. He waits for an answer while the node lives that he asked.
     """
 
     def __init__(self, change: PolicyChange, places: tuple[Place, ...]) -> None:
@@ -25,6 +26,7 @@ class Operator:
         self._brought_in: set[str] = set()
         self._taken_back: set[str] = set()
         self._asked = 0
+        self._waits_for: dict[str, RunningNode] = {}
 
     def begin(self) -> None:
         """From now on it is to hold."""
@@ -56,17 +58,22 @@ class Operator:
         *,
         due: bool,
     ) -> None:
-        if not due or log in done or place.node is None or not place.node.ready:
+        node = place.node
+        if not due or log in done or node is None or not node.ready or self._waits_for.get(place.name) is node:
             return
         self._asked += 1
+        self._waits_for[place.name] = node
         ended = partial(self._answered, place, log, done)
-        place.node.start(
+        node.start(
             Activity(f"policy {self._change.id}.{self._asked}", program(self._change, place.world.programs), ended)
         )
 
     def _answered(self, place: Place, log: str, done: set[str], result: object) -> None:
+        self._waits_for.pop(place.name, None)
         if isinstance(result, Ruling):
             done.add(log)
+            holds = done is self._brought_in
+            place.world.observer.on(PolicyAnswered(place.name, self._change.id, holds))
             place.world.observer.on(Marked("policy-changed"))
 
 

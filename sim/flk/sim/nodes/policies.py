@@ -36,4 +36,5 @@ def taken_back(change: PolicyChange, programs: Programs) -> Program[Ruling]:
     ruling = yield from programs.in_force(KEYS)
     if change.version not in {ruling.in_force, ruling.candidate}:
         return ruling
-    return (yield from programs.rule(Change(Kind.ROLLED_BACK, change.id), KEYS))
+    version = "" if change.version == ruling.candidate else ruling.before[-1]  # a candidate of others would go first
+    return (yield from programs.rule(Change(Kind.ROLLED_BACK, change.id, version=version), KEYS))

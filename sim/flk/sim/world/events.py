@@ -97,6 +97,13 @@ class PoliciesStated(OfNode, frozen=True, gc=False):
     text: bytes
 
 
+class PolicyAnswered(OfNode, frozen=True, gc=False):
+    """An operator was answered that a change holds, or was taken back."""
+
+    change: str
+    holds: bool
+
+
 class LogFailed(OfNode, frozen=True, gc=False):
     """A synchronisation of a region's log failed; its node ends and starts anew."""
 
