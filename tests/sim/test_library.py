@@ -46,6 +46,7 @@ DEMANDED = {
     "forked-log",
     "authority-away",
     "siem-away",
+    "policy-during-partition",
 }
 DRILLS = sorted(DEMANDED)
 OF_ALERTS = {name for alert in TABLE.alert for name in alert.drills} - DEMANDED

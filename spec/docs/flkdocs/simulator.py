@@ -14,6 +14,7 @@ from flk.sim.scenarios.faults import (
     LoadFault,
     NodeFault,
     ObjectFault,
+    PolicyFault,
     StoreFault,
 )
 from flk.sim.scenarios.files import library as texts
@@ -31,6 +32,7 @@ _GROUPS = {
     "Clocks": ClockFault,
     "Senders": LoadFault,
     "Audit logs": AuditLogFault,
+    "Policies": PolicyFault,
 }
 
 

@@ -8,14 +8,23 @@ import msgspec
 import pytest
 from tests.support.sim.drills import drill
 
-from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_NODES, Invariant
+from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_NODES, OF_POLICIES, Invariant
 from flk.sim.experiments import hunt as hunting
 from flk.sim.experiments.hunt import SearchSpace, Trial, TrialResult, hunt, run_trial
 from flk.sim.experiments.run_inputs import synthetic_inputs
 from flk.sim.experiments.swarm import DRAWERS, setting_of, swarm
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import Fault, LogFork, OutsideOutage, Partition, RegionCrash, RowLoss
+from flk.sim.scenarios.faults import (
+    Fault,
+    LogFork,
+    OutsideOutage,
+    Partition,
+    PolicyChange,
+    PolicyKeyLate,
+    RegionCrash,
+    RowLoss,
+)
 from flk.sim.scenarios.policy import Objectives
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.verdict import Verdict
@@ -41,16 +50,18 @@ def test_all_faults_are_over_in_time() -> None:
 
 
 def test_every_kind_of_fault_is_drawn_and_is_often_left_out() -> None:
-    """Swarms: each kind is in some runs, and no kind is in more than half of them. Only nodes with upkeep lose rows, and only those
-    with audit logs have them forked.
+    """Swarms: each kind is in some runs, and no kind is in more than half of them. Only nodes with upkeep lose rows, only those
+    with audit logs have them forked, and policies change only where logs state them.
     """
     seen = Counter(kind for seed in SEEDS for kind in {type(fault) for fault in swarm(seed).faults})
-    elsewhere = {RowLoss, LogFork, OutsideOutage}
+    elsewhere = {RowLoss, LogFork, OutsideOutage, PolicyChange, PolicyKeyLate}
     assert set(seen) == set(DRAWERS) - elsewhere == set(get_args(Fault)) - elsewhere
     assert max(seen.values()) < len(SEEDS) / 2
     assert any(isinstance(fault, RowLoss) for seed in SEEDS for fault in swarm(seed, upkeep=True).faults)
     audited = {type(fault) for seed in SEEDS for fault in swarm(seed, audit_log=True).faults}
     assert {LogFork, OutsideOutage} <= audited
+    ruled = {type(fault) for seed in SEEDS for fault in swarm(seed, policies=True).faults}
+    assert {PolicyChange, PolicyKeyLate} <= ruled
 
 
 def test_worlds_differ_in_every_way() -> None:
@@ -89,7 +100,7 @@ def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
     assert found.counterexample is None
     assert found.runs == 40
     assert found.undecided == 0
-    assert set(found.checks) == set(Invariant) - {Invariant.OBJECTS_WHOLE} - OF_NODES - OF_AUDIT_LOGS
+    assert set(found.checks) == set(Invariant) - {Invariant.OBJECTS_WHOLE} - OF_NODES - OF_AUDIT_LOGS - OF_POLICIES
     assert all(found.checks.values()), [name for name, number in found.checks.items() if not number]
     assert found.rate.low == 0
     assert found.rate.high == pytest.approx(1 - 0.025 ** (1 / 40))  # of two sides

@@ -29,6 +29,8 @@ LATE = {
     "overtakes-what-is-owed": 72,
     "never-settles": 387,
     "unfenced-cutover": 428,
+    "replays-without-the-key": 198,
+    "recovers-by-the-last": 198,
 }
 """A seed that shows the bug, where the first that does comes late. It is tried before the others, which saves a minute, and if it
 shows the bug no longer, all others are tried.

@@ -138,6 +138,7 @@ BUGS = {
         MODEL._replace(replay=passes_over_the_unvouched),
         "A region that lacks the key for policies goes on behind what it cannot judge, and never comes back to it.",
         "POL-5",
+        Invariant.WATERMARK,
         Invariant.CONVERGENCE,
         Invariant.NEVER_LOST,
     ).with_policies(),

@@ -36,13 +36,14 @@ from flk.sim.scenarios.faults import (
     Outside,
     OutsideOutage,
     Partition,
+    PolicyChange,
     RegionCrash,
     RowLoss,
     ShardCrash,
     StoreOutage,
     TornWrite,
 )
-from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Tiers
+from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Policies, Tiers
 from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.vocabulary import COVERAGE_MARKS, METRICS
@@ -58,6 +59,12 @@ def at(kind: Callable[..., Fault], *about: object, start: float = 20, duration: 
 def policy(**fields: object) -> Policy:
     """The policy of a drill, with changes."""
     return msgspec.structs.replace(BRISK, **fields)
+
+
+def stating(fault: Fault) -> Scenario:
+    """A drill whose logs state policies."""
+    plain = drill(fault)
+    return msgspec.structs.replace(plain, layout=msgspec.structs.replace(plain.layout, policies=Policies()))
 
 
 CUT = at(Partition, sides=(("eu",), ("us", "ap", "objects", "clients")))
@@ -81,6 +88,7 @@ MADE_BY: dict[str, tuple[Scenario, list[Submission]]] = {
     "snapshot": (kept_up(), records(120)),
     "removed": (kept_up(), records(120)),
     "row-mended": (kept_up(at(RowLoss, "us", share=0.1, start=50)), records(120)),
+    "policy-changed": (stating(at(PolicyChange, region="eu")), []),
     "log-published": (logged(), records(30)),
     "log-refused": (logged(at(LogFork, "eu", shown_to="us")), records(30)),
     "anchored": (logged(), records(30)),

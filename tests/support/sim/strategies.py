@@ -19,6 +19,7 @@ from flk.sim.scenarios.faults import (
     Latency,
     LogLoss,
     Loss,
+    Numbers,
     ObjectStoreOutage,
     Outside,
     Partition,
@@ -27,7 +28,7 @@ from flk.sim.scenarios.faults import (
     StoreOutage,
 )
 from flk.sim.scenarios.hypotheses import Always, Eventually, Hypothesis, Never, Sometimes
-from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Migration, Tiers, Upkeep
+from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Migration, Policies, Tiers, Upkeep
 from flk.sim.scenarios.policy import Objectives, Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import Link, Network, Path, places
@@ -107,6 +108,10 @@ _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "shown_to": st.sampled_from(REGIONS),
     "rewritten": st.integers(0, 4),
     "service": st.sampled_from(Outside),
+    "version": st.tuples(st.integers(1, 9999), st.integers(0, 9999), st.integers(0, 9999)).map(
+        lambda numbers: ".".join(map(str, numbers))
+    ),
+    "numbers": st.builds(Numbers, **dict.fromkeys(Numbers.__struct_fields__, st.none() | st.floats(0, 1))),
 }
 KINDS: tuple[type[FaultBase], ...] = get_args(Fault)
 
@@ -132,7 +137,14 @@ def layouts(draw: DrawFn) -> Layout:
     log = st.builds(
         AuditLog, spans, spans, st.integers(0, 3), spans, st.none() | spans, sizes, st.none() | spans, sizes
     )
-    parts = st.none() | tiers, st.none() | migration, st.none() | audit, st.none() | upkeep, st.none() | log
+    parts = (
+        st.none() | tiers,
+        st.none() | migration,
+        st.none() | audit,
+        st.none() | upkeep,
+        st.none() | log,
+        st.none() | st.builds(Policies, spans),
+    )
     made = draw(st.builds(Layout, sizes, sizes, spans, *parts, sizes, st.builds(Path, delay=spans)))
     if made.upkeep is not None:
         return msgspec.structs.replace(made, tiers=None, migration=None, audit_log=None, nodes=1)

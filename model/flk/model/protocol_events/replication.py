@@ -5,6 +5,7 @@
     Merge of its own log           recover         while the node rebuilds its store
     Merge of another's segment     merge           for each claim
     Seal of what was open          seal
+    StatePolicies                  seal            of what was open, at the first write behind it or the next Seal
     PutObject, but to put back     upload
     GetObject of what was put,     upload          of a segment whose PutObject a crash cut off
       or its name in a listing
@@ -64,6 +65,7 @@ class _Node:
 
     sequence: int = 1
     open: bool = False
+    outgrown: list[int] = field(default_factory=list)  # segments before the open one that are not sealed yet
     level: bool = False
     asked: bool = False
     marked: dict[str, str] = field(default_factory=dict)
@@ -114,6 +116,7 @@ class _Events:
             "Store": self._store,
             "Merge": self._merge,
             "Seal": self._seal,
+            "StatePolicies": self._state,
             "ReadSegment": self._read,
             "Salvage": self._salvage,
             "ListObjects": self._list,
@@ -173,7 +176,9 @@ class _Events:
     ) -> Iterator[ProtocolEvent]:
         node.written[stamp(claim)] = key(claim), sequence
         written = event(record, "write", told, n=record.node, g=_segment(sequence), k=key(claim), s=stamp(claim))
-        yield from node.in_log_order(stamp(claim), [written])
+        sealed = [event(record, "seal", n=record.node, g=_segment(each)) for each in node.outgrown if each < sequence]
+        node.outgrown = [each for each in node.outgrown if each >= sequence]
+        yield from node.in_log_order(stamp(claim), [*sealed, written])
 
     def _merge(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """Of its own log a node takes in what it has not applied, from an object too; of others' all, as often as it reads it."""
@@ -197,10 +202,20 @@ class _Events:
 
     def _seal(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         yield from node.all_due()
-        if node.open:
-            yield event(record, "seal", n=record.node, g=_segment(node.sequence))
+        for sequence in (*node.outgrown, *((node.sequence,) if node.open else ())):
+            yield event(record, "seal", n=record.node, g=_segment(sequence))
+        node.outgrown.clear()
         node.sequence += node.open
         node.open = False
+
+    def _state(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """A change of policies begins a segment. The one before is sealed with it, and takes no more than is on its way."""
+        del record
+        if node.open:
+            node.outgrown.append(node.sequence)
+            node.sequence += 1
+        node.open = True
+        yield from ()
 
     def _read(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """Recovery may find a segment that was begun and not seen; and what is read may not be what was written."""

@@ -50,6 +50,7 @@ class SharedStoreRules:
         self._logged: set[tuple[str, int, bytes]] = set()
         self._earliest: dict[tuple[str, Key], Entry] = {}
         self._due: dict[tuple[str, Timestamp], tuple[Claim, Entry]] = {}
+        self._outcomes: dict[tuple[str, Key, str], tuple[object, ...]] = {}
 
     def observe(self, observer: Observer) -> None:
         """Follow what comes, what is logged, what is stored and what is answered."""
@@ -131,7 +132,7 @@ class SharedStoreRules:
 
     def _check_replied(self, event: Replied) -> None:
         """An answer states what was the earliest at the moment of its claim, and that entry's outcome, 409 to whoever had another
-        content. So all are told the same outcome of a content, if all claims of it have that: one policy judged them.
+        content. Of a content all are told the same outcome, unless logs state policies, by which two nodes may judge it otherwise.
         """
         waiting = self._waiting.get((event.node, event.request.payload()), [])
         waiting[:] = [(at, since) for at, since in waiting if at != event.began]
@@ -145,8 +146,10 @@ class SharedStoreRules:
         stated = int(said.timestamp, 16), said.region, said.digest
         outcome = said.accepted, said.escalated, said.reason
         its_outcome = due.outcome.accepted, due.outcome.escalated, str(due.outcome.reason)
+        before = self._outcomes.setdefault((event.region, claim.key, said.digest), outcome)
+        as_before = outcome == before or self._places[event.node].world.layout.policies is not None
         differs = due.digest != claim.entry.digest
-        if stated == _rank(due) and differs == (status == CONFLICT) and outcome == its_outcome:
+        if stated == _rank(due) and differs == (status == CONFLICT) and outcome == its_outcome and as_before:
             self._checks.hold(AS_ONE)
         else:
             self._checks.deny(
@@ -155,7 +158,7 @@ class SharedStoreRules:
                 "reply",
                 lambda: (
                     f"{status} names {said.digest[:12]} of {said.timestamp} with {outcome}; due is {_shown(due)} with"
-                    f" {its_outcome}"
+                    f" {its_outcome}, and of that content {before} was said before"
                 ),
             )
 

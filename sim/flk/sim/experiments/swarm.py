@@ -365,16 +365,15 @@ def _crash(drawing: Drawing) -> dict[str, object]:
 def _change(drawing: Drawing) -> dict[str, object]:
     """Numbers by which honest records, too, come to other outcomes; later versions are greater."""
     random = drawing.random
-    numbers = {
-        "non_sticky_D_hat_min": round(random.uniform(1.55, 2.5), 3),
-        "sticky_D_hat_max": round(random.uniform(0.8, 1.5), 3),
-        "tol_budget": random.choice((0.01, 0.1, 0.5)),
-        "tol_D": random.choice((0.001, 0.02, 0.5)),
-        "base": round(random.uniform(0.05, 0.2), 3),
-    }
-    chosen = {name: numbers[name] for name in numbers if random.random() < 0.6}
+    numbers: tuple[dict[str, float], ...] = (
+        {"sticky_D_hat_max": 0.5, "non_sticky_D_hat_min": round(random.uniform(0.7, 0.9), 3)},
+        {"tol_budget": random.choice((0.01, 0.1, 0.5))},
+        {"tol_D": random.choice((0.001, 0.02, 0.5))},
+        {"base": round(random.uniform(0.05, 0.2), 3)},
+    )
+    chosen = {name: value for some in numbers if random.random() < 0.6 for name, value in some.items()}
     return {
-        "version": f"1.{1 + int(drawing.start * 100)}.0",
+        "version": f"{1 + int(drawing.start) // 10_000}.{int(drawing.start) % 10_000}.{int(drawing.start * 1000) % 1000}",
         "numbers": chosen,
         "share": 1.0 if random.random() < 0.6 else round(random.random(), 2),
         "for_good": random.random() < 0.4,
@@ -427,7 +426,7 @@ DRAWERS: dict[type[FaultBase], Drawer] = {
     LogFork: lambda d: {"shown_to": d.random.choice(d.setting.regions), "rewritten": d.random.choice((0, 1, 3))},
     OutsideOutage: lambda d: {"service": d.random.choice(tuple(Outside))},
     PolicyChange: _change,
-    PolicyKeyLate: _nothing,
+    PolicyKeyLate: lambda d: {"region": d.random.choice(d.setting.regions)},  # others change their policies meanwhile
     ObjectStoreOutage: _nothing,
     ObjectStoreThrottle: _times(0.5, 20, "rate"),
     ObjectLoss: _some_share,

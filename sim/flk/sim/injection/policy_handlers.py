@@ -23,6 +23,9 @@ class Operator:
         self._change = change
         self._places = places
         self._ended = False
+        self._sought: set[str] = (
+            set()
+        )  # logs whose nodes were asked for it: one may state it though nobody was answered
         self._brought_in: set[str] = set()
         self._taken_back: set[str] = set()
         self._asked = 0
@@ -43,10 +46,10 @@ class Operator:
             log = place.disk.identity
             name = f"{place.name}/{log}"
             if self._ended:
-                self._have(place, name, taken_back, self._taken_back, due=name in self._brought_in)
+                self._have(place, name, taken_back, self._taken_back, due=name in self._sought)
             else:
                 self._have(place, name, brought_in, self._brought_in, due=True)
-        if not self._ended or self._taken_back != self._brought_in:
+        if not self._ended or self._taken_back != self._sought:
             world.simulator.after(float(world.layout.policies.ask_interval), self._ask)
 
     def _have(
@@ -62,6 +65,7 @@ class Operator:
         if not due or log in done or node is None or not node.ready or self._waits_for.get(place.name) is node:
             return
         self._asked += 1
+        self._sought.add(log)
         self._waits_for[place.name] = node
         ended = partial(self._answered, place, log, done)
         node.start(

@@ -18,6 +18,7 @@ from flk.sim.scenarios.faults import (
     LoadFault,
     NodeFault,
     ObjectFault,
+    PolicyFault,
     StoreFault,
 )
 from flk.sim.scenarios.scenario import Scenario
@@ -34,9 +35,10 @@ _FAMILIES = (
     (ClockFault, "++++"),
     (LoadFault, "oo"),
     (AuditLogFault, "--"),
+    (PolicyFault, "||"),
 )
 HATCHES = {kind: hatch for family, hatch in _FAMILIES for kind in get_args(family)}
-"""Faults of one part of the system look alike: messages, machines, stores, objects, clocks, senders, audit logs."""
+"""Faults of one part of the system look alike: messages, machines, stores, objects, clocks, senders, audit logs, policies."""
 
 
 def amount(value: float, unit: str) -> str:
