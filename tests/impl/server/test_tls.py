@@ -197,7 +197,7 @@ def test_an_agent_delivers_within_tls_and_shows_its_certificate(tmp_path: Path) 
         ("https://a", Trust(ca=Path("absent.pem")), "absent.pem: no authorities in PEM"),
         ("https://a", Trust(key=Path("absent.pem")), "--tls-certificate"),
         ("https://a", Trust(certificate=Path("absent.pem"), key=Path("absent.pem")), "no certificate with its key"),
-        ("http://a", Trust(ca=Path("absent.pem")), "absent.pem: no authorities in PEM"),
+        ("http://a", Trust(ca=Path("absent.pem")), "write https://"),
     ],
 )
 def test_what_an_agent_trusts_is_looked_at_before_it_computes(

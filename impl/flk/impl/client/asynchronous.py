@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import msgspec
 
@@ -241,30 +241,39 @@ class AsyncClient:
             await self._deliveries.note(end_source(source))
 
 
+class _Chunk(Generic[R]):
+    """Items that are gathered, until there are so many, or for a while."""
+
+    def __init__(self) -> None:
+        self.items: list[R] = []
+        self._due = monotonic() + CHUNK_SECONDS
+
+    def is_full(self, item: R) -> bool:
+        """Whether it is complete with this item."""
+        self.items.append(item)
+        return len(self.items) == CHUNK or monotonic() >= self._due
+
+
 def chunks(items: Iterable[R]) -> Iterator[list[R]]:
     """The items, so many at a time, or as many as came within a while."""
-    gathered: list[R] = []
-    due = monotonic() + CHUNK_SECONDS
+    chunk = _Chunk[R]()
     for item in items:
-        gathered.append(item)
-        if len(gathered) == CHUNK or monotonic() >= due:
-            yield gathered
-            gathered, due = [], monotonic() + CHUNK_SECONDS
-    if gathered:
-        yield gathered
+        if chunk.is_full(item):
+            yield chunk.items
+            chunk = _Chunk[R]()
+    if chunk.items:
+        yield chunk.items
 
 
 async def _chunks(items: Iterable[R] | AsyncIterable[R]) -> AsyncIterator[list[R]]:
     if not isinstance(items, AsyncIterable):
-        for chunk in chunks(items):
-            yield chunk
+        for some in chunks(items):
+            yield some
         return
-    gathered: list[R] = []
-    due = monotonic() + CHUNK_SECONDS
+    chunk = _Chunk[R]()
     async for item in items:
-        gathered.append(item)
-        if len(gathered) == CHUNK or monotonic() >= due:
-            yield gathered
-            gathered, due = [], monotonic() + CHUNK_SECONDS
-    if gathered:
-        yield gathered
+        if chunk.is_full(item):
+            yield chunk.items
+            chunk = _Chunk[R]()
+    if chunk.items:
+        yield chunk.items

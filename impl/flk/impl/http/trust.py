@@ -20,15 +20,23 @@ class Trust(msgspec.Struct, frozen=True):
     certificate: Path | None = None
     key: Path | None = None
 
+    @property
+    def pair(self) -> tuple[Path, Path] | None:
+        """The client's certificate and its key, None if it has none. Raises UnusableInput for one of them alone."""
+        if self.certificate is not None and self.key is not None:
+            return self.certificate, self.key
+        if self.certificate is None and self.key is None:
+            return None
+        missing = "--tls-certificate" if self.certificate is None else "--tls-key"
+        raise UnusableInput(f"{missing}: a client's certificate has a key; name the file")
+
     def context(self) -> ssl.SSLContext:
         """What connections are made with. Raises UnusableInput, naming the file."""
-        if (self.certificate is None) is not (self.key is None):
-            missing = "--tls-certificate" if self.certificate is None else "--tls-key"
-            raise UnusableInput(f"{missing}: a client's certificate has a key; name the file")
+        pair = self.pair
         context = _trusting(self.ca)
-        if self.certificate is not None and self.key is not None:
+        if pair is not None:
             try:
-                context.load_cert_chain(self.certificate, self.key, password=_no_passphrase)
+                context.load_cert_chain(*pair, password=_no_passphrase)
             except (OSError, ValueError) as error:
                 raise UnusableInput(
                     f"{self.certificate}, {self.key}: no certificate with its key: {error};"

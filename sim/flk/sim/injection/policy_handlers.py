@@ -23,9 +23,7 @@ class Operator:
         self._change = change
         self._places = places
         self._ended = False
-        self._sought: set[str] = (
-            set()
-        )  # logs whose nodes were asked for it: one may state it though nobody was answered
+        self._sought: set[str] = set()  # logs that may state it, whether anybody was answered or not
         self._brought_in: set[str] = set()
         self._taken_back: set[str] = set()
         self._asked = 0

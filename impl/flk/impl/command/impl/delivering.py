@@ -36,15 +36,13 @@ class Service(NamedTuple):
 
     def client(self, outbox: Path, tenant: str = "", keys: Path | None = None) -> Client:
         """A client of it. Raises UnusableInput for files and addresses that cannot be used."""
-        self.trust.context()
-        ca, certificate, key = self.trust.ca, self.trust.certificate, self.trust.key
         return Client(
             self.url,
             tenant,
             keys=keys,
             outbox=outbox,
-            ca=ca,
-            certificate=(certificate, key) if certificate and key else None,
+            ca=self.trust.ca,
+            certificate=self.trust.pair,
             traceparent=of_environment(os.environ) or None,
             connections=self.workers,
         )
