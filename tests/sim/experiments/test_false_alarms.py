@@ -76,3 +76,13 @@ def test_nothing_is_violated(seed: int) -> None:
     """The programs do what they ought to."""
     space = SearchSpace(synthetic_inputs(RECORDS))
     assert run_trial(space, Trial(seed)).verdict is not Verdict.VIOLATED
+
+
+SEEDS_OF_POLICIES = {7000074: "what a segment states of policies rots, and then a frame that was judged by it"}
+
+
+@pytest.mark.parametrize("seed", SEEDS_OF_POLICIES, ids=str)
+def test_nothing_is_violated_where_policies_change(seed: int) -> None:
+    """Nor where each entry is judged by what its log states."""
+    space = SearchSpace(synthetic_inputs(RECORDS), policies=True)
+    assert run_trial(space, Trial(seed)).verdict is not Verdict.VIOLATED

@@ -144,6 +144,10 @@ class Disk:
         notes = self._notes.get(log)
         return said_at(notes, timestamp) if self._has_policies and notes else UNSTATED
 
+    def stated_in(self, name: str) -> Stated:
+        """What a segment stated of policies when it began, whatever has happened to its bytes."""
+        return self._said.get(name, UNSTATED)
+
     def state(self, log: str, stated: Stated) -> None:
         """Begin a segment that states something of policies, since the time of the node's clock."""
         self._has_policies = True
@@ -205,7 +209,7 @@ class Disk:
 
     def _open(self, log: str, clock: Timestamp, stated: Stated = UNSTATED) -> bytearray:
         names = self._names.setdefault(log, [])
-        if names and self._takes_frames(names[-1]) and self._said.get(names[-1], UNSTATED) == stated:
+        if names and self._takes_frames(names[-1]) and self.stated_in(names[-1]) == stated:
             return self.segments[names[-1]]
         sequence = sequence_of(names[-1]) + 1 if names else 1
         name = segment_name(self.log(log), sequence)

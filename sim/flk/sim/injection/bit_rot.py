@@ -31,10 +31,10 @@ def _flip(fault: BitRot, flip: int, place: Place) -> None:
     for name in names:
         segment = disk.segments[name]
         if offset < len(segment):
-            before = scan(bytes(segment), disk.salt(name)).frames
+            before = logged(disk, name)
             segment[offset] ^= 1 << int(bit * 8)
             world.trace.event(world.simulator.now, place.name, "rot", f"{name} at {offset}")
-            lost = set(before) - set(scan(bytes(segment), disk.salt(name)).frames)
+            lost = set(before) - set(logged(disk, name))
             if lost:
                 lost -= elsewhere(disk, world.objects)
                 world.observer.on(Rotted(place.name, rotten_claims(place, lost)))
@@ -55,8 +55,16 @@ def elsewhere(disk: Disk, objects: Objects) -> set[Frame]:
 
 def on_disk(disk: Disk) -> set[Frame]:
     """The frames of a node's log that are on its disk."""
-    here = (scan(bytes(disk.segments[name]), disk.salt(name)) for name in disk.names(INBOX))
-    return {frame for found in here for frame in found.frames}
+    return {frame for name in disk.names(INBOX) for frame in logged(disk, name)}
+
+
+def logged(disk: Disk, name: str) -> tuple[Frame, ...]:
+    """The frames of a segment that can be read, as they were logged: what it states the manifest knows, too (POL-9), so a
+    statement that rots loses no frame.
+    """
+    stated = disk.stated_in(name)
+    frames = scan(bytes(disk.segments[name]), disk.salt(name)).frames
+    return tuple(frame._replace(stated=stated) for frame in frames)
 
 
 def shipped(disk: Disk, objects: Objects) -> set[Frame]:

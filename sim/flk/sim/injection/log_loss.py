@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flk.model.effects import INBOX
 from flk.model.log.frames import Frame, data, scan
-from flk.sim.injection.bit_rot import elsewhere, on_disk, rotten_claims, shipped
+from flk.sim.injection.bit_rot import elsewhere, logged, on_disk, rotten_claims, shipped
 from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.nodes.region import Place
 from flk.sim.scenarios.faults import Disk, LogLoss, RegionCrash, Stop
@@ -21,7 +21,7 @@ def lose(fault: RegionCrash, place: Place) -> None:
     no object any more.
     """
     world, disk = place.world, place.disk
-    before = {name: scan(bytes(disk.segments[name]), disk.salt(name)).frames for name in disk.names(INBOX)}
+    before = {name: logged(disk, name) for name in disk.names(INBOX)}
     names = [name for name, frames in before.items() if frames]
     if not names:
         return
