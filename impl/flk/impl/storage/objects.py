@@ -22,6 +22,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
+from flk.impl.storage.durable_names import DurableNames
 from flk.model.refusal import unavailable
 from flk.spec.errors import UnusableInput
 
@@ -132,6 +133,7 @@ class LocalObjects(Objects):
     def __init__(self, directory: Path) -> None:
         """The directory may come to be there later: until then, the store is away."""
         self._directory = directory
+        self._names = DurableNames(directory)
 
     def put(self, name: str, content: bytes) -> bool:
         """As in every store. A name that is taken may have been taken just before a crash: it, too, is synchronised."""
@@ -191,8 +193,8 @@ class LocalObjects(Objects):
     def _synchronise(self, name: str) -> None:
         with _answering():
             path = self._directory / name
-            for each in (path, *path.parents[: len(Path(name).parts)]):
-                _synchronise(each)
+            _synchronise(path)
+            self._names.synchronise(path)
 
     def _require(self) -> None:
         if not self._directory.is_dir():

@@ -96,8 +96,10 @@ def outcome_of(claim: Claim, body: bytes) -> Leaf:
     """The leaf of a claim, from the body of the submission that made it. A claim is made of a valid record, so what its leaf says
     is read alone, and the leaf's names are those of the claim: there is one for each record.
     """
-    names = name_of(About.OUTCOME, claim.key, claim.entry), key_name(claim.key)
-    return Leaf(outcome(claim, _recorded(body)), names)
+    (tenant, pcs_id), entry = claim
+    when = text(entry.timestamp)
+    names = _name(About.OUTCOME, tenant, pcs_id, when, entry.region), key_name(claim.key)
+    return Leaf(_outcome(claim, _recorded(body), when), names)
 
 
 def outcome(claim: Claim, record: Pcs | Recorded) -> bytes:
@@ -105,17 +107,7 @@ def outcome(claim: Claim, record: Pcs | Recorded) -> bytes:
 
     The values of the earlier system's entry are all there, but for its hash, which the tree has.
     """
-    (tenant, pcs_id), entry = claim
-    judged = entry.outcome
-    return (  # as `written` has it, and ten times as fast: there is one for each record
-        f'{{"D_hat":{fixed9(record.D_hat)},"accepted":{_SAID[judged.accepted]},"budget":{fixed9(record.budget)}'
-        f',"coh_star":{fixed9(record.coh_star)},"digest":{quoted(entry.digest)},"epoch":{record.epoch}'
-        f',"escalated":{_SAID[judged.escalated]},"kind":"outcome","merkle_root":{quoted(record.merkle_root)}'
-        f',"parameters":"{PARAMETERS}","pcs_id":{quoted(pcs_id)},"r":{fixed9(record.r)},"reason":{quoted(judged.reason)}'
-        f',"recomputed_D_hat":{fixed9(judged.recomputed_D_hat)},"recomputed_budget":{fixed9(judged.recomputed_budget)}'
-        f',"regime":{quoted(record.regime)},"region":{quoted(entry.region)},"shard_id":{quoted(record.shard_id)}'
-        f',"tenant":{quoted(tenant)},"timestamp":"{text(entry.timestamp)}"}}'
-    ).encode()
+    return _outcome(claim, record, text(claim.entry.timestamp))
 
 
 def supersession(row: Supersession) -> bytes:
@@ -213,6 +205,20 @@ def _of(about: About, key: Key, entry: Entry) -> dict[str, Value]:
         "tenant": key.tenant,
         "timestamp": text(entry.timestamp),
     }
+
+
+def _outcome(claim: Claim, record: Pcs | Recorded, when: str) -> bytes:
+    (tenant, pcs_id), entry = claim
+    judged = entry.outcome
+    return (  # as `written` has it, and ten times as fast: there is one for each record
+        f'{{"D_hat":{fixed9(record.D_hat)},"accepted":{_SAID[judged.accepted]},"budget":{fixed9(record.budget)}'
+        f',"coh_star":{fixed9(record.coh_star)},"digest":{quoted(entry.digest)},"epoch":{record.epoch}'
+        f',"escalated":{_SAID[judged.escalated]},"kind":"outcome","merkle_root":{quoted(record.merkle_root)}'
+        f',"parameters":"{PARAMETERS}","pcs_id":{quoted(pcs_id)},"r":{fixed9(record.r)},"reason":{quoted(judged.reason)}'
+        f',"recomputed_D_hat":{fixed9(judged.recomputed_D_hat)},"recomputed_budget":{fixed9(judged.recomputed_budget)}'
+        f',"regime":{quoted(record.regime)},"region":{quoted(entry.region)},"shard_id":{quoted(record.shard_id)}'
+        f',"tenant":{quoted(tenant)},"timestamp":"{when}"}}'
+    ).encode()
 
 
 def _name(*parts: str) -> bytes:
