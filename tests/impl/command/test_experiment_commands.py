@@ -163,6 +163,8 @@ def test_a_run_that_does_not_repeat_is_exit_code_1(file: Path, capsys: pytest.Ca
         (("hunt", "--programs", "nowhere:X"), "cannot be imported"),
         (("hunt", "--budget", "soon"), "'soon' is not a duration"),
         (("hunt", "--kind", "bitrot"), "did you mean bit_rot"),
+        (("hunt", "--kind", "row_loss"), "draw worlds with it by --upkeep"),
+        (("hunt", "three-regions", "--kind", "row_loss"), "give it to the scenario"),
         (("replay", "calm:1:*@00000000"), "--anyway), which may give another run"),
         (("replay", "nonsense"), "is not a replay string"),
         (("shrink", "small.toml", "--seed", "1"), "nothing to shrink"),

@@ -12,21 +12,27 @@ from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_NODES, OF_POLICIES, In
 from flk.sim.experiments import hunt as hunting
 from flk.sim.experiments.hunt import SearchSpace, Trial, TrialResult, hunt, run_trial
 from flk.sim.experiments.run_inputs import synthetic_inputs
-from flk.sim.experiments.swarm import DRAWERS, setting_of, swarm
+from flk.sim.experiments.swarm import DRAWERS, PARTS, setting_of, swarm
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
+    ColdOutage,
+    DualWriteFailure,
     Fault,
+    FaultBase,
     LogFork,
+    MigratorCrash,
     OutsideOutage,
     Partition,
     PolicyChange,
     PolicyKeyLate,
     RegionCrash,
     RowLoss,
+    WorkerCrash,
 )
 from flk.sim.scenarios.policy import Objectives
 from flk.sim.scenarios.validation import validation_errors
+from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 SEEDS = range(1, 301)
@@ -89,6 +95,37 @@ def test_only_the_kinds_asked_for_are_drawn() -> None:
     for seed in SEEDS[:50]:
         scenario = swarm(seed, kinds=(Partition, RegionCrash))
         assert {type(fault) for fault in scenario.faults} <= {Partition, RegionCrash}
+
+
+@pytest.mark.parametrize("kind", [ColdOutage, DualWriteFailure, MigratorCrash, WorkerCrash])
+def test_kinds_that_need_a_part_are_drawn_where_it_is(kind: type[FaultBase]) -> None:
+    """A hunt in what happens to a part that some worlds have is in worlds that have it, each of its own; where a seed has that
+    anyway, nothing else changes.
+    """
+    part = PARTS[kind]
+    drawn = [swarm(seed, kinds=(kind,)) for seed in SEEDS[:40]]
+    assert all(getattr(each.layout, part) is not None for each in drawn)
+    assert len({each.policy for each in drawn}) == len(drawn)
+    assert sum(len(each.faults) for each in drawn) > len(drawn)
+    for each in drawn:
+        if getattr(swarm(each.seed).layout, part) is not None:
+            assert msgspec.structs.replace(each, faults=()) == msgspec.structs.replace(swarm(each.seed), faults=())
+
+
+@pytest.mark.parametrize(
+    ("kind", "nodes", "says"),
+    [
+        (RowLoss, 1, r"row_loss: there is no layout.upkeep that it happens to; draw worlds with it by --upkeep"),
+        (LogFork, 2, r"by --audit-log"),
+        (MigratorCrash, 2, r"leave out what draws worlds without it: --nodes"),
+    ],
+)
+def test_kinds_that_no_world_has_a_place_for_are_told(kind: type[FaultBase], nodes: int, says: str) -> None:
+    """With the option that draws such worlds."""
+    with pytest.raises(UnusableInput, match=says):
+        swarm(1, kinds=(kind,), nodes=nodes)
+    with pytest.raises(UnusableInput, match="give it to the scenario"):
+        swarm(1, drill(), kinds=(kind,))
 
 
 @pytest.mark.slow

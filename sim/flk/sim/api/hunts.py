@@ -319,7 +319,12 @@ def search_space(
     fed = scenario or scenario_of(swarm(1), records)
     if policies and base is not None:
         raise UnusableInput("policies: only in drawn worlds is it asked for; a scenario says layout.policies itself")
-    return hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep, audit_log, policies)
+    space = hunting.SearchSpace(
+        inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep, audit_log, policies
+    )
+    if space.kinds:
+        space.scenario(1)  # whether they have a place is told before anything runs
+    return space
 
 
 def shrink(

@@ -6,8 +6,8 @@ goes wrong ends in time for what remains of the run to be enough to come to rest
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations, count, islice
 from random import Random
 from typing import NamedTuple, TypeAlias, cast
 
@@ -89,6 +89,7 @@ from flk.sim.scenarios.policy import Policy
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.topology import nodes_of, places, store_of
 from flk.spec.constants import CONSTANTS
+from flk.spec.errors import UnusableInput
 
 LONGEST = 8.0
 """Seconds that a fault of a drawn world holds at most."""
@@ -127,6 +128,11 @@ PARTS: dict[type[FaultBase], str] = {
     PolicyKeyLate: "policies",
 }
 """The part of a layout that a fault happens to."""
+ASKED = frozenset({"upkeep", "audit_log", "policies"})
+"""Parts that only a world has of which it is asked."""
+MOST_WORLDS = 100
+"""Worlds that are drawn in search of one that has a place for the kinds of faults that are asked for. Of the parts that some have,
+the rarest is in a quarter."""
 
 STATUSES = (429, 503, 500, 502, 504, 404, 408, 413, 204, 301, 200, 202, 401, 409)
 """What a gateway of a drawn world answers: overload, outage, a wrong address, what no node ever says, and what a node says of a
@@ -175,21 +181,20 @@ def swarm(
 
     Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. Nodes
     of a drawn world do their `upkeep`, write an `audit_log`, or judge by `policies` that change, if that is asked for. `kinds`
-    are the kinds of faults to choose from, by default all that the world has a place for.
+    are the kinds of faults to choose from, by default all that the world has a place for; a world that has a place for none of
+    them is drawn anew. Raises UnusableInput if the base has none, or no world of so many.
     """
     random_stream = RandomStream(seed, "swarm")
-    scenario = base or with_nodes(world(seed, random_stream.generator("world")), nodes)
-    if base is None and upkeep:
-        scenario = with_upkeep(scenario, random_stream.generator("upkeep"))
-    if base is None and audit_log:
-        scenario = with_audit_log(scenario, random_stream.generator("audit log"))
-    if base is None and policies:
-        scenario = with_policies(scenario, random_stream.generator("policies"))
+    wanted = tuple(kinds) or tuple(DRAWERS)
+    worlds = _worlds(seed, random_stream, nodes, upkeep=upkeep, audit_log=audit_log, policies=policies)
+    among = [base] if base is not None else islice(worlds, MOST_WORLDS)
+    scenario, usable = next(((each, has) for each in among if (has := _usable(wanted, each.layout))), (None, []))
+    if scenario is None:
+        raise UnusableInput(_no_place(wanted, drawn=base is None))
     random = random_stream.generator("faults")
     setting = setting_of(scenario)
     if random.random() < 0.7:  # most often all faults of regions hit the same one, so that they interact
         setting = setting._replace(affected=(random.choice(setting.regions),))
-    usable = [kind for kind in kinds or DRAWERS if _has_place(kind, setting.layout)]
     chosen = [kind for kind in usable if random.random() < 0.5] or usable
     weights = [_weight(kind, setting.layout) for kind in chosen]
     faults: tuple[Fault, ...] = ()
@@ -201,6 +206,22 @@ def swarm(
         if base or not isinstance(drawn, Burst) or _replayed_in_time(more):
             faults = more.faults
     return msgspec.structs.replace(scenario.with_faults(faults), seed=seed)
+
+
+def _worlds(
+    seed: int, random_stream: RandomStream, nodes: int, *, upkeep: bool, audit_log: bool, policies: bool
+) -> Iterator[Scenario]:
+    """The world of a seed, and others of the same seed, without end."""
+    for number in count(1):
+        again = "" if number == 1 else f" {number}"
+        drawn = with_nodes(world(seed, random_stream.generator(f"world{again}")), nodes)
+        if upkeep:
+            drawn = with_upkeep(drawn, random_stream.generator(f"upkeep{again}"))
+        if audit_log:
+            drawn = with_audit_log(drawn, random_stream.generator(f"audit log{again}"))
+        if policies:
+            drawn = with_policies(drawn, random_stream.generator(f"policies{again}"))
+        yield drawn
 
 
 def setting_of(scenario: Scenario) -> Setting:
@@ -273,9 +294,21 @@ def _replayed_in_time(scenario: Scenario) -> bool:
     return segments * fetch + frames * merge + 2 * float(policy.replay_interval) <= float(scenario.slo.convergence)
 
 
-def _has_place(kind: type[FaultBase], layout: Layout) -> bool:
-    """Whether a region has the part that a fault of the kind happens to."""
-    return kind not in PARTS or getattr(layout, PARTS[kind]) is not None
+def _usable(kinds: Iterable[type[FaultBase]], layout: Layout) -> list[type[FaultBase]]:
+    """Those kinds for which a region has the part that their faults happen to."""
+    return [kind for kind in kinds if kind not in PARTS or getattr(layout, PARTS[kind]) is not None]
+
+
+def _no_place(kinds: Iterable[type[FaultBase]], *, drawn: bool) -> str:
+    """What is wrong with kinds for which there is no such part, and the mend."""
+    parts = sorted({PARTS[kind] for kind in kinds})
+    names = ", ".join(str(kind.__struct_config__.tag) for kind in kinds)
+    asked = " or ".join(f"--{part.replace('_', '-')}" for part in parts if part in ASKED)
+    mends = [f"draw worlds with it by {asked}"] if asked else []
+    if set(parts) - ASKED:
+        mends.append("leave out what draws worlds without it: --nodes, --upkeep, --audit-log")
+    mend = ", or ".join(mends) if drawn else "give it to the scenario"
+    return f"{names}: there is no layout.{' or layout.'.join(parts)} that it happens to; {mend}"
 
 
 def _weight(kind: type[FaultBase], layout: Layout) -> float:
