@@ -17,6 +17,7 @@ from flk.model.entries.judgement import judge
 from flk.model.flow.submission import Response
 from flk.model.log.hlc import observe, tick
 from flk.model.memory.node import Node
+from flk.model.policies.document import Policy
 from flk.model.record.canonical import canonical_bytes
 from flk.model.record.drawing import VrfPrivateKey
 from flk.model.record.identity import pcs_id
@@ -49,6 +50,7 @@ __all__ = [
     "Node",
     "Outcome",
     "Pcs",
+    "Policy",
     "Response",
     "Unauthenticated",
     "VrfPrivateKey",

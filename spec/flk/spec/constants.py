@@ -103,6 +103,7 @@ class PolicyLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flags: tuple[str, ...]
     vrf_modes: tuple[str, ...]
     default_version: str
+    default_digest: str
     earlier_digest: str
     share_parts: int
     kept_policies: int

@@ -23,7 +23,7 @@ from flk.spec.requirements import catalogue
 Some = Annotated[tuple[str, ...], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=0)]
 
-LEAF_KINDS = ("outcome", "supersession", "equivocation", "begun", "keys", "tenants", "erasure", "erased")
+LEAF_KINDS = ("outcome", "supersession", "equivocation", "begun", "keys", "tenants", "policies", "erasure", "erased")
 """What leaves of an audit log are about (TLOG-6, ERA-1)."""
 
 

@@ -50,6 +50,11 @@ def test_the_earlier_hash_of_the_default_is_the_golden_one() -> None:
     assert earlier_digest(msgspec.structs.replace(DEFAULT, tol_budget=0.02)) == LIMITS.earlier_digest
 
 
+def test_the_digest_of_the_default_is_the_one_that_is_published() -> None:
+    """So that who knows the specification alone knows what an outcome under the default policy names."""
+    assert policy_digest(DEFAULT) == LIMITS.default_digest
+
+
 @pytest.mark.parametrize(("value", "told"), [(2.0, b"2"), (0.0000015, b"0.0000015"), (1.5e-7, b"1.5e-7"), (0.0, b"0")])
 def test_the_earlier_hash_has_numbers_as_go_writes_them(value: float, told: bytes) -> None:
     """Whole numbers have no point there, and small ones no zero in the exponent."""

@@ -9,7 +9,7 @@ from flk.model.effects import FindLeaves, GetObject, ListObjects, Mark, Program,
 from flk.model.effects.effect import Effect
 from flk.model.effects.siem import Tell
 from flk.model.flow.submission import Response
-from flk.model.log.frames import segment_name
+from flk.model.log.frames import log_of, scan, segment_name
 from flk.model.programs.checkpoint import CHECKPOINT, Published, checkpoint
 from flk.model.programs.examine import Examine
 from flk.model.programs.integrate import Added, integrate
@@ -18,7 +18,7 @@ from flk.model.programs.ship import PREFIX
 from flk.model.programs.stream import Streamed, stream
 from flk.model.siem.targets import Target
 from flk.model.transparency.checkpoints import Checkpoint, read_checkpoint
-from flk.model.transparency.leaves import Fact
+from flk.model.transparency.leaves import Fact, names_of, ruled
 from flk.model.transparency.notes import Signer, Verifier
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
@@ -125,6 +125,29 @@ def known_before_written(region: str, examine: Examine, facts: Sequence[Fact]) -
     return answering(integrate(region, examine, facts), answer)
 
 
+def silent_about_policies(region: str, examine: Examine, facts: Sequence[Fact]) -> Program[Added]:
+    """Never tell what a log states of policies."""
+    untold: set[bytes] = set()
+
+    def read(effect: GetObject) -> Program[bytes | None]:
+        content = yield from effect
+        name = effect.name.removeprefix(PREFIX)
+        if content is not None and name != effect.name and (stated := scan(content).stated).text:
+            untold.update(names_of(ruled(stated, log_of(name))))
+        return content
+
+    def known(effect: FindLeaves) -> Program[tuple[tuple[int, ...], ...]]:
+        found = yield from effect
+        return tuple((0,) if name in untold else its for name, its in zip(effect.names, found, strict=True))
+
+    def answer(effect: Effect[object]) -> Program[Any] | None:
+        if isinstance(effect, GetObject):
+            return read(effect)
+        return known(effect) if isinstance(effect, FindLeaves) else None
+
+    return answering(integrate(region, examine, facts), answer)
+
+
 def unwitnessed(region: str, signer: Signer, witnesses: Sequence[Verifier]) -> Program[Published]:
     """Publish what is signed, and let witnesses come when they come."""
     del witnesses
@@ -188,6 +211,14 @@ BUGS: dict[str, Bug] = {
         Invariant.LOG_REFUSED,
         Invariant.LOG_PUBLISHED,
     ).in_logs(),
+    "silent-about-policies": bug(
+        MODEL._replace(integrate=silent_about_policies),
+        "An operator changes the policy, and the audit log does not tell: whoever has it cannot say what outcomes were judged by.",
+        "TLOG-6",
+        Invariant.LEAVES_ALL,
+    )
+    .in_logs()
+    .with_policies(),
     "unwitnessed": bug(
         MODEL._replace(checkpoint=unwitnessed),
         "A checkpoint is published as soon as it is signed, whoever has seen it.",

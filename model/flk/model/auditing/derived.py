@@ -34,8 +34,10 @@ def enriched(log: str, number: int, leaf: bytes) -> bytes:
     {"day":"2026-01-01","kind":"keys","leaf":7,"leaf_hash":"2eab
     """
     found = told(leaf)
+    policy: dict[str, Value] = {"policy": found.policy} if found.policy else {}
     return written(
-        {
+        policy
+        | {
             "day": found.day,
             "kind": found.kind,
             "leaf": number,

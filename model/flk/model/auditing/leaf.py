@@ -24,6 +24,7 @@ class Told(msgspec.Struct, frozen=True):
     regime: str = ""
     reason: str = ""
     parameters: str = ""
+    policy: str = ""
     timestamp: str = ""
     accepted: bool = False
     escalated: bool = False

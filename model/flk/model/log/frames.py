@@ -285,13 +285,18 @@ _scanned_again = lru_cache(maxsize=32)(_scanned)
 
 def sealed_frames(name: str, content: bytes) -> tuple[Frame, ...]:
     """The frames of a sealed segment. Raises CorruptSegment unless every byte is as it was sealed, under this name (CRR-6)."""
+    return sealed(name, content).frames
+
+
+def sealed(name: str, content: bytes) -> Scan:
+    """What a sealed segment says. Raises as `sealed_frames` does."""
     found = scan(content)
     if not found.sealed or found.damage or found.head is None or found.head.name != name:
         where = found.damage[0].offset if found.damage else found.end
         raise CorruptSegment(
             f"WAL-4: segment {name} is not as it was sealed: see offset {where} of {len(content)} bytes"
         )
-    return found.frames
+    return found
 
 
 def _after_magic(content: bytes) -> int:

@@ -5,6 +5,7 @@ what was decided, and goes on from there. Tiles follow from the steps, so any no
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -24,7 +25,18 @@ from flk.model.effects import (
 )
 from flk.model.entries.entry import Claim, Entry, Key, Supersession, precedence
 from flk.model.flow.submission import body_of
-from flk.model.log.frames import CorruptSegment, earlier_logs, log_of, sealed_frames, segment_name, sequence_of
+from flk.model.log.frames import (
+    CorruptSegment,
+    Frame,
+    Stated,
+    earlier_logs,
+    log_of,
+    sealed,
+    segment_name,
+    sequence_of,
+)
+from flk.model.policies.document import policy_digest
+from flk.model.policies.ruling import decoded
 from flk.model.programs.audit_log import AuditLog
 from flk.model.programs.evidence import latest_head
 from flk.model.programs.examine import Examine, claims_of
@@ -34,14 +46,17 @@ from flk.model.programs.ship import PREFIX
 from flk.model.programs.start import covered
 from flk.model.refusal import unavailable
 from flk.model.transparency.leaves import (
+    TOLERANCES,
     About,
     Fact,
+    JudgedBy,
     Leaf,
     begun,
     equivocation,
     name_of,
     named,
     outcome_of,
+    ruled,
     stated,
     supersession,
 )
@@ -103,10 +118,10 @@ def _shipped(region: str, state: State) -> Program[list[str]]:
 
 
 class _Claimed(NamedTuple):
-    """A claim of the region, the submission that made it, and what is stored under its key."""
+    """A claim of the region, the frame that made it, and what is stored under its key."""
 
     claim: Claim
-    body: bytes
+    frame: Frame
     stored: Entry
 
     @property
@@ -164,15 +179,15 @@ class _Draft:
                 self.waits.append(name)
             return False
         try:
-            frames = sealed_frames(name, content)
+            found = sealed(name, content)
         except CorruptSegment as damaged:  # who shipped it puts it back (CRR-10)
             self.corrupt = self.corrupt or str(damaged)
             return False
-        claims = claims_of(frames, self._region, self._examine)
+        claims = claims_of(found.frames, self._region, self._examine)
         stored = yield from self._stored([claim.key for claim in claims])
-        bodies = {frame.timestamp: frame.payload for frame in frames}
+        frames = {frame.timestamp: frame for frame in found.frames}
         claimed = [
-            _Claimed(claim, body_of(bodies[claim.entry.timestamp]), entry)
+            _Claimed(claim, frames[claim.entry.timestamp], entry)
             for claim, entry in zip(claims, stored, strict=True)
             if entry is not None and precedence(entry) <= precedence(claim.entry)
         ]
@@ -183,6 +198,8 @@ class _Draft:
             if not (yield from self._is_removed(segment_name(log_of(name), sequence_of(name) - 1))):
                 raise unavailable(f"{PREFIX}{name} is listed, and what its log begins with is not")
             self._told.append(begun(name))
+        if found.stated.text:
+            self._told.append(ruled(found.stated, log_of(name)))
         self._claimed += claimed
         return True
 
@@ -239,9 +256,21 @@ class _Draft:
 
 def _leaf(each: _Claimed, gave_way: Collection[bytes]) -> Leaf | None:
     """What a claim comes to: an outcome, if it was ever stored; else nothing, unless it is of another content (DUP-3)."""
-    claim = each.claim
+    claim, body = each.claim, body_of(each.frame.payload)
+    by = _judged_by(each.frame.stated, claim.key.tenant)
     if each.is_stored:
-        return outcome_of(Claim(claim.key, each.stored), each.body)
+        return outcome_of(Claim(claim.key, each.stored), body, by)
     if name_of(About.SUPERSESSION, claim.key, claim.entry) in gave_way:
-        return outcome_of(claim, each.body)
+        return outcome_of(claim, body, by)
     return named(equivocation(claim)) if each.stored.digest != claim.entry.digest else None
+
+
+def _judged_by(stated: Stated, tenant: str) -> JudgedBy:
+    """What a tenant's records are judged by where a log states this (POL-8)."""
+    return _policy_of(stated.text, tenant) if stated.text else TOLERANCES
+
+
+@lru_cache(maxsize=1024)
+def _policy_of(stated: bytes, tenant: str) -> JudgedBy:
+    policy = decoded(stated).of(tenant)
+    return JudgedBy(policy_digest(policy), policy.version)

@@ -1,11 +1,12 @@
 """The leaves of a region's audit log, and what they are called (TLOG-6). One text for each fact: JSON with keys in code-point
 order, no spaces, strings as RFC 8785 and reals with nine fractional digits; who has the records comes to the same bytes.
 
-    outcome        a record, what was judged of it, and by which tolerances
+    outcome        a record, what was judged of it, and by which tolerances or policy
     supersession   an outcome that gave way to the earlier claim of another log
     equivocation   another content under an id that has an outcome
     begun          a log of which what came before a segment is not to be had, since it was removed before there was an audit log
     keys, …        what a node goes by, each time that this is another
+    policies       what a log states of policies from a time on (POL-9)
     erasure        which leaves before it are erased (ERA-1)
 """
 
@@ -18,6 +19,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from flk.model.entries.entry import Claim, Entry, Key, Supersession
+from flk.model.log.frames import Stated
 from flk.model.log.hlc import Timestamp, text
 from flk.model.record.canonical import fixed9
 from flk.model.record.record import Pcs
@@ -74,6 +76,13 @@ class Sought(NamedTuple):
         return found.kind in _ABOUT and found.tenant == self.tenant and self.pcs_id in {None, found.pcs_id}
 
 
+class JudgedBy(NamedTuple):
+    """What outcomes are judged by: the digest of the tolerances; where a log states policies, the digest of one and its version."""
+
+    digest: str
+    policy: str = ""
+
+
 def named(content: bytes) -> Leaf:
     """A leaf with its names. Raises BadLog for what is none."""
     return Leaf(content, names_of(content))
@@ -92,22 +101,22 @@ class Recorded(msgspec.Struct, gc=False):
     shard_id: str
 
 
-def outcome_of(claim: Claim, body: bytes) -> Leaf:
-    """The leaf of a claim, from the body of the submission that made it. A claim is made of a valid record, so what its leaf says
-    is read alone, and the leaf's names are those of the claim: there is one for each record.
+def outcome_of(claim: Claim, body: bytes, by: JudgedBy | None = None) -> Leaf:
+    """The leaf of a claim, from the body of the submission that made it, and what it was judged by. A claim is made of a valid
+    record, so what its leaf says is read alone, and the leaf's names are those of the claim: there is one for each record.
     """
     (tenant, pcs_id), entry = claim
     when = text(entry.timestamp)
     names = _name(About.OUTCOME, tenant, pcs_id, when, entry.region), key_name(claim.key)
-    return Leaf(_outcome(claim, _recorded(body), when), names)
+    return Leaf(_outcome(claim, _recorded(body), when, by or TOLERANCES), names)
 
 
-def outcome(claim: Claim, record: Pcs | Recorded) -> bytes:
-    """What was stored of a record.
+def outcome(claim: Claim, record: Pcs | Recorded, by: JudgedBy | None = None) -> bytes:
+    """What was stored of a record; of one that was judged `by` a policy, which. Else it is judged by the tolerances.
 
     The values of the earlier system's entry are all there, but for its hash, which the tree has.
     """
-    return _outcome(claim, record, text(claim.entry.timestamp))
+    return _outcome(claim, record, text(claim.entry.timestamp), by or TOLERANCES)
 
 
 def supersession(row: Supersession) -> bytes:
@@ -138,8 +147,17 @@ def stated(fact: Fact, log: str, number: int, when: Timestamp) -> bytes:
         "number": number,
         "timestamp": text(when),
     }
-    whole = written(told | {"content": fact.content})
-    return whole if len(whole) <= MAX_LEAF else written(told)
+    return _told(told, fact.content)
+
+
+def ruled(ruling: Stated, log: str) -> bytes:
+    """What a log states of policies, and since when; if it is long, only its digest. The same statement is the same leaf, however
+    many segments make it.
+    """
+    content: Value = msgspec.json.decode(ruling.text)
+    fact = Fact("policies", content)
+    told: dict[str, Value] = {"digest": fact.digest, "kind": fact.kind, "log": log, "timestamp": text(ruling.since)}
+    return _told(told, content)
 
 
 def erases(told: Erasure) -> bytes:
@@ -166,7 +184,7 @@ def name_of(about: About, key: Key, entry: Entry) -> bytes:
     return _name(about, key.tenant, key.pcs_id, text(entry.timestamp), entry.region)
 
 
-def key_name(key: "Key | _Told") -> bytes:
+def key_name(key: "Key | _NameParts") -> bytes:
     """The name that all leaves about a record of a tenant have in common."""
     return _name("record", key.tenant, key.pcs_id)
 
@@ -180,7 +198,7 @@ def written(value: Value) -> bytes:
     return _text(value).encode()
 
 
-class _Told(msgspec.Struct):
+class _NameParts(msgspec.Struct):
     """What of a leaf its names are made of."""
 
     kind: str
@@ -190,7 +208,7 @@ class _Told(msgspec.Struct):
     region: str = ""
 
 
-_read = msgspec.json.Decoder(_Told).decode
+_read = msgspec.json.Decoder(_NameParts).decode
 _recorded = msgspec.json.Decoder(Recorded).decode
 _ABOUT = frozenset(map(str, About))
 _SAID = {True: "true", False: "false"}
@@ -207,18 +225,25 @@ def _of(about: About, key: Key, entry: Entry) -> dict[str, Value]:
     }
 
 
-def _outcome(claim: Claim, record: Pcs | Recorded, when: str) -> bytes:
+def _outcome(claim: Claim, record: Pcs | Recorded, when: str, by: JudgedBy) -> bytes:
     (tenant, pcs_id), entry = claim
     judged = entry.outcome
+    policy = f',"policy":{quoted(by.policy)}' if by.policy else ""
     return (  # as `written` has it, and ten times as fast: there is one for each record
         f'{{"D_hat":{fixed9(record.D_hat)},"accepted":{_SAID[judged.accepted]},"budget":{fixed9(record.budget)}'
         f',"coh_star":{fixed9(record.coh_star)},"digest":{quoted(entry.digest)},"epoch":{record.epoch}'
         f',"escalated":{_SAID[judged.escalated]},"kind":"outcome","merkle_root":{quoted(record.merkle_root)}'
-        f',"parameters":"{PARAMETERS}","pcs_id":{quoted(pcs_id)},"r":{fixed9(record.r)},"reason":{quoted(judged.reason)}'
+        f',"parameters":"{by.digest}","pcs_id":{quoted(pcs_id)}{policy},"r":{fixed9(record.r)},"reason":{quoted(judged.reason)}'
         f',"recomputed_D_hat":{fixed9(judged.recomputed_D_hat)},"recomputed_budget":{fixed9(judged.recomputed_budget)}'
         f',"regime":{quoted(record.regime)},"region":{quoted(entry.region)},"shard_id":{quoted(record.shard_id)}'
         f',"tenant":{quoted(tenant)},"timestamp":"{when}"}}'
     ).encode()
+
+
+def _told(told: dict[str, Value], content: Value) -> bytes:
+    """A leaf with a content, or without, if it would be too long for a leaf."""
+    whole = written(told | {"content": content})
+    return whole if len(whole) <= MAX_LEAF else written(told)
 
 
 def _name(*parts: str) -> bytes:
@@ -239,12 +264,14 @@ def _text(value: Value) -> str:
     return "[" + ",".join(map(_text, value)) + "]"
 
 
-PARAMETERS = sha256(
-    written(
-        {
-            "tolerance_D_hat": CONSTANTS.judgement.tolerance_D_hat,
-            "tolerance_budget": CONSTANTS.judgement.tolerance_budget,
-        }
-    )
-).hexdigest()
-"""Which tolerances outcomes are judged by (JDG-*)."""
+TOLERANCES = JudgedBy(
+    sha256(
+        written(
+            {
+                "tolerance_D_hat": CONSTANTS.judgement.tolerance_D_hat,
+                "tolerance_budget": CONSTANTS.judgement.tolerance_budget,
+            }
+        )
+    ).hexdigest()
+)
+"""Which tolerances outcomes are judged by where a log states no policy (JDG-*)."""

@@ -26,6 +26,7 @@ from flk.spec.constants import CONSTANTS
 
 AUDIT = CONSTANTS.transparency.object_prefix
 ABOUT_RECORDS = "outcome", "supersession", "equivocation"
+STATED = "policies"
 What: TypeAlias = tuple[str, str, str, int]
 """What a leaf is about: its kind, tenant, id of the record, timestamp of the claim."""
 
@@ -37,6 +38,7 @@ class _Log:
         self.tree = oracle.Tree()
         self.steps = 0
         self.about: set[What] = set()
+        self.statements: set[bytes] = set()
         self.signed: dict[int, oracle.Signed] = {}
         self.published = 0
         self.told = 0
@@ -140,6 +142,8 @@ class AuditLogRules:
 
     def _check_leaf(self, region: str, log: _Log, leaf: bytes) -> None:
         told = json.loads(leaf)
+        if told["kind"] == STATED:
+            self._check_statement(region, log, told["log"], leaf)
         if told["kind"] not in ABOUT_RECORDS:
             return
         what: What = told["kind"], told["tenant"], told["pcs_id"], int(told["timestamp"], 16)
@@ -150,6 +154,15 @@ class AuditLogRules:
             wrong = "was never stored" if not was_stored else "is not what was logged"
             holds = was_stored and leaf in self._due(region, log, what[3], self._notary)
             self._require(Invariant.LEAVES_TRUE, region, holds, f"{_named(what)} {wrong}")
+
+    def _check_statement(self, region: str, log: _Log, writer: str, leaf: bytes) -> None:
+        """What a log stated of policies is told once, and nothing else is."""
+        self._require(
+            Invariant.LEAVES_ONCE, region, leaf not in log.statements, f"what {writer} states is a leaf again"
+        )
+        log.statements.add(leaf)
+        due = {oracle.statement(one.text, one.since, writer) for one in self._policies.changes(writer)}
+        self._require(Invariant.LEAVES_TRUE, region, leaf in due, f"{writer} never stated what a leaf says it did")
 
     def _due(self, region: str, log: _Log, timestamp: int, notary: Notary) -> Iterator[bytes]:
         """What the leaves of the outcomes of a region's frames of a timestamp are."""
@@ -239,6 +252,11 @@ class AuditLogRules:
                 continue
             for due in self._expected(region, log):
                 self._require(Invariant.LEAVES_ALL, region, due in log.about, f"{_named(due)} is no leaf")
+            for segment, frame in self._shipped_in_time(log):
+                if frame.stated:
+                    leaf = oracle.statement(frame.stated, frame.since, log_of(segment))
+                    told = leaf in log.statements
+                    self._require(Invariant.LEAVES_ALL, region, told, f"what {segment} states of policies is no leaf")
 
     def _expected(self, region: str, log: _Log) -> Iterator[What]:
         """What there is to be a leaf. A store that was lost may store for a moment, as it comes back, what the one before never

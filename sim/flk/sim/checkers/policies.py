@@ -3,7 +3,7 @@
 By which policy a record was judged, `second_opinion` checks: it asks here what the log stated where the record stands.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from flk.model.effects import INBOX
@@ -21,7 +21,9 @@ POLICY_KEYS = tuple((name, key.material) for name, key in sorted(KEYS.items()))
 """The keys for policies as the oracle takes them."""
 
 
-class _Stated(NamedTuple):
+class Statement(NamedTuple):
+    """What a log states from a timestamp on."""
+
     since: int
     text: bytes
 
@@ -33,7 +35,7 @@ class PolicyRules:
         self._places = places
         self._changes = {fault.id: fault for fault in faults if isinstance(fault, PolicyChange)}
         self._checks = checks
-        self._logs: dict[str, list[_Stated]] = {}
+        self._logs: dict[str, list[Statement]] = {}
 
     def observe(self, observer: Observer) -> None:
         """Check each change, and each segment when it is sealed."""
@@ -44,6 +46,10 @@ class PolicyRules:
     def stated(self, node: str, timestamp: int) -> bytes:
         """What the log of a node stated for what it logged at a timestamp: the last change before."""
         return self._at(self._places[node].disk.log(INBOX), timestamp)
+
+    def changes(self, log: str) -> Sequence[Statement]:
+        """All that a log has stated so far."""
+        return self._logs.get(log, ())
 
     def _at(self, log: str, timestamp: int) -> bytes:
         known = self._logs.get(log, ())
@@ -65,7 +71,7 @@ class PolicyRules:
                 f"{event.log} states a change ({new.done} by {new.by or 'nobody'}): {wrong or 'it is not the last one'}"
             ),
         )
-        before.append(_Stated(event.since, event.text))
+        before.append(Statement(event.since, event.text))
 
     def _answered(self, event: PolicyAnswered) -> None:
         change, known = self._changes[event.change], self._logs.get(self._places[event.node].disk.log(INBOX), ())

@@ -158,7 +158,7 @@ def outcome(record: Record, opinion: Opinion, timestamp: int, region: str) -> by
         "digest": opinion.digest,
         "escalated": judged.escalated,
         "kind": "outcome",
-        "parameters": _parameters(),
+        "parameters": opinion.judged_by[1] if opinion.judged_by else _tolerances(),
         "reason": judged.reason,
         "recomputed_D_hat": judged.recomputed_D_hat,
         "recomputed_budget": judged.recomputed_budget,
@@ -166,10 +166,19 @@ def outcome(record: Record, opinion: Opinion, timestamp: int, region: str) -> by
         "tenant": opinion.tenant,
         "timestamp": f"{timestamp:016x}",
     }
-    return _written(told)
+    return _written(told | ({"policy": opinion.judged_by[0]} if opinion.judged_by else {}))
 
 
-def _parameters() -> str:
+def statement(stated: bytes, since: int, log: str) -> bytes:
+    """The leaf of what a log states of policies since a time (TLOG-6)."""
+    content = json.loads(stated)
+    told = {"digest": sha256(_text(content).encode()).hexdigest(), "kind": "policies", "log": log}
+    told["timestamp"] = f"{since:016x}"
+    whole = _written({**told, "content": content})
+    return whole if len(whole) < 1 << 16 else _written({**told})
+
+
+def _tolerances() -> str:
     judgement = CONSTANTS.judgement
     return sha256(
         _written({"tolerance_D_hat": judgement.tolerance_D_hat, "tolerance_budget": judgement.tolerance_budget})
@@ -177,13 +186,16 @@ def _parameters() -> str:
 
 
 def _written(told: dict[str, object]) -> bytes:
+    return _text(told).encode()
+
+
+def _text(value: object) -> str:
     """Keys in code-point order, no spaces, reals with nine fractional digits; these texts are printable ASCII."""
-    parts = []
-    for name in sorted(told):
-        value = told[name]
-        text = fixed9(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
-        parts.append(f'"{name}":{text}')
-    return ("{" + ",".join(parts) + "}").encode()
+    if isinstance(value, dict):
+        return "{" + ",".join(f'"{name}":{_text(value[name])}' for name in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_text, value)) + "]"
+    return fixed9(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
 def _root(leaves: list[bytes]) -> bytes:

@@ -13,13 +13,16 @@ UNVOUCHED = 503  # what is logged under a policy that no known key signed waits
 
 
 class Opinion(NamedTuple):
-    """`refusal` is the status that a submission deserves, 0 for none; else there is an entry, of this content and outcome."""
+    """`refusal` is the status that a submission deserves, 0 for none; else there is an entry, of this content and outcome, and, if
+    its log states policies, of the one that judged it the version and digest.
+    """
 
     tenant: str
     refusal: int
     pcs_id: str = ""
     digest: str = ""
     outcome: Outcome | None = None
+    judged_by: tuple[str, str] | None = None
 
 
 class Notary:
@@ -64,7 +67,8 @@ class Notary:
         policy = policies.read(stated, self._policy_keys).of(tenant)
         if policy is None or not policy.signed:
             return Opinion(tenant, UNVOUCHED)
-        return Opinion(tenant, 0, record["pcs_id"], records.digest(record), records.judge(record, policy.rules))
+        by = (policy.version, policy.digest) if stated else None
+        return Opinion(tenant, 0, record["pcs_id"], records.digest(record), records.judge(record, policy.rules), by)
 
 
 notary = lru_cache(maxsize=8)(Notary)

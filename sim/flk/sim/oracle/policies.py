@@ -18,11 +18,12 @@ _TEXTS = {"description": "", "created_at": "", "name": ""}
 
 
 class Document(NamedTuple):
-    """A policy: its version, the numbers that it judges by, and whether a known key signed it."""
+    """A policy: its version, the numbers that it judges by, whether a known key signed it, and the digest that names it."""
 
     version: str
     rules: Rules
     signed: bool
+    digest: str
 
 
 class Ruling(NamedTuple):
@@ -42,7 +43,7 @@ class Ruling(NamedTuple):
     def known(self, version: str) -> Document | None:
         """The document of a version; the default one needs nobody's signature."""
         if version == CONSTANTS.policy.default_version:
-            return Document(version, DEFAULT, True)  # noqa: FBT003
+            return Document(version, DEFAULT, True, CONSTANTS.policy.default_digest)  # noqa: FBT003
         return next((one for one in self.documents if one.version == version), None)
 
     def of(self, tenant: str) -> Document | None:
@@ -78,8 +79,9 @@ def _document(policy: Mapping[str, object], keys: Mapping[str, bytes]) -> Docume
         signature = b64decode(str(policy.get("signature", "")), validate=True)
     except Error:
         signature = b""
-    signed = key is not None and signatures.made(signatures.Key("ed25519", key), _canonical(policy), signature)
-    return Document(str(policy["version"]), Rules(**numbers), signed)
+    content = _canonical(policy)
+    signed = key is not None and signatures.made(signatures.Key("ed25519", key), content, signature)
+    return Document(str(policy["version"]), Rules(**numbers), signed, sha256(content).hexdigest())
 
 
 def _canonical(policy: Mapping[str, object]) -> bytes:
