@@ -17,6 +17,7 @@ from tests.support.effort import few
 from tests.support.model.world import KEYRING
 from tests.support.sim.drills import QUICK, REGIONS, drill, records
 
+from flk.sim.kernel.random_streams import RandomStream, exponential
 from flk.sim.run_loop import Progress
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
@@ -469,6 +470,15 @@ def test_the_bookkeeping_sees_gaps_and_haste() -> None:
     bookkeeping.upload("eu.000001/2", 4.0)
     bookkeeping.apply("eu.000001/1", "us", 5.0)
     assert [(row.checks, row.violations) for row in bookkeeping.checked()] == [(2, 1), (1, 1), (1, 1)]
+
+
+@in_both
+def test_exponential_numbers_are_those_of_the_message_tier(language: str) -> None:
+    """To the last bit, on every processor."""
+    drawn = RandomStream(1, "exponentials").column(5000)
+    found = drawn.copy()
+    compiled(language).exponentials(found)
+    assert found.tolist() == [exponential(number) for number in drawn.tolist()]
 
 
 @in_both

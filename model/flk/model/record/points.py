@@ -36,7 +36,10 @@ def coherence(points: Points, seed: int, directions: int = SIGNALS.directions, b
     if not size:
         return Coherence(0.0, (0.0,) * dimensions)
     draws = np.random.RandomState(seed).randn(directions, dimensions)
-    units = np.array([draw / np.sqrt(draw @ draw) for draw in draws])
+    lengths = np.sqrt(
+        sum(np.square(draws.T), np.zeros(directions))
+    )  # summed in the order of the axes, as `_project` does
+    units = draws / lengths[:, np.newaxis]
     together = max(1, _BATCH // size)
     batches = (units[start : start + together] for start in range(0, directions, together))
     fullest = np.concatenate([_densest(_project(points, batch), bins) for batch in batches])

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flk.sim.kernel.random_streams import RandomStream
+from flk.sim.kernel.random_streams import RandomStream, exponentials
 from flk.sim.scenarios.faults import Burst, Fault
 from flk.sim.scenarios.workload import Workload, agent_homes, agent_tenants
 from flk.spec.errors import UnusableInput, writing
@@ -76,7 +76,7 @@ def poisson(workload: Workload, start: float, end: float, scale: float, random_s
     """The moments of a Poisson process that follows `scale` times the workload's rate from `start` to `end`."""
     times, load = cumulative_load(workload, start, end, scale)
     expected = float(load[-1])
-    moments: Column = -np.log1p(-random_stream.column(poisson_bound(expected))).cumsum()
+    moments: Column = exponentials(random_stream.column(poisson_bound(expected))).cumsum()
     return np.interp(moments[moments < expected], load, times)
 
 
@@ -129,7 +129,7 @@ def rank(uniform: float, size: int, skew: float) -> int:
     """A rank below `size`: rank k has a probability in proportion to (k + 1)^-skew. `uniform` decides, a number in [0, 1)."""
     if not skew:
         return int(uniform * size)
-    weights = np.arange(1, size + 1, dtype=np.float64) ** -skew
+    weights = np.array([rank**-skew for rank in range(1, size + 1)])
     return min(int(np.searchsorted(weights.cumsum(), uniform * weights.sum(), side="right")), size - 1)
 
 

@@ -4,13 +4,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-import numpy as np
-
 from flk.model.flow.submission import Response, Submission
 from flk.sim.clients.arrivals import poisson_bound
 from flk.sim.clients.items import Item
 from flk.sim.kernel.engine import Deadlines
-from flk.sim.kernel.random_streams import RandomStream
+from flk.sim.kernel.random_streams import RandomStream, exponentials
 from flk.sim.nodes.region import Region, World
 from flk.sim.nodes.rpc import Route, call
 from flk.sim.scenarios.faults import ReplayAttack
@@ -55,7 +53,7 @@ class Attacker:
         """A Poisson process of the fault's rate, from its start to its end."""
         expected = self._fault.rate * self._fault.duration
         stream = RandomStream(self._world.seed, f"attack/{self._fault.id}/gaps")
-        gaps = -np.log1p(-stream.column(poisson_bound(expected))) / self._fault.rate
+        gaps = exponentials(stream.column(poisson_bound(expected))) / self._fault.rate
         at = self._fault.start + gaps.cumsum()
         yield from at[at < self._fault.end].tolist()
 

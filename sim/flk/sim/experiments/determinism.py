@@ -1,4 +1,5 @@
-"""Whether a run is the same wherever it is made: in this process, in fresh ones with other seeds for Python's hashes, in workers.
+"""Whether a run is the same wherever it is made: in this process, in fresh ones with other seeds for Python's hashes, on a lesser
+processor, in workers.
 
 A fresh process is `python -m flk.sim.experiments.determinism DIRECTORY`: it makes the runs pickled in the file `runs` of the
 directory, and writes the trace of each to a file beside it, `0`, `1` and so on.
@@ -7,7 +8,7 @@ directory, and writes the trace of each to a file beside it, `0`, `1` and so on.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
@@ -15,11 +16,15 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import cloudpickle  # type: ignore[import-untyped]  # it carries no types
+import numpy as np
 
 from flk.sim.experiments.execution import run_all
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 
 HASH_SEEDS = ("0", "1", "4242")
+PROCESSORS = (
+    "NPY_DISABLE_CPU_FEATURES"  # instructions that NumPy is not to use: what it computes with others may be another
+)
 WORKERS = (1, 2)
 _RUNS = "runs"
 
@@ -55,7 +60,9 @@ def _ways(inputs: RunInputs, tasks: Sequence[Task]) -> Iterator[tuple[str, list[
     """Each way to make the runs, with the traces it gives."""
     yield "this process again", [trace_of(inputs, task) for task in tasks]
     for seed in HASH_SEEDS:
-        yield f"a process with PYTHONHASHSEED={seed}", _elsewhere(inputs, tasks, seed)
+        yield f"a process with PYTHONHASHSEED={seed}", _elsewhere(inputs, tasks, {"PYTHONHASHSEED": seed})
+    if features := " ".join(used_features()):
+        yield f"a process that does without {features}", _elsewhere(inputs, tasks, {PROCESSORS: features})
     for workers in WORKERS:
         found = dict(run_all(numbered_trace, inputs, _numbered(tasks), workers=workers))
         yield f"one of {workers} workers", [found[number] for number in range(len(tasks))]
@@ -89,11 +96,17 @@ def _numbered(tasks: Sequence[Task]) -> Iterator[Numbered]:
     return (Numbered(number, task) for number, task in enumerate(tasks))
 
 
-def _elsewhere(inputs: RunInputs, tasks: Sequence[Task], hash_seed: str) -> list[bytes]:
-    """The traces of runs made by a fresh process."""
+def used_features() -> tuple[str, ...]:
+    """The instructions of this processor that NumPy uses and could do without."""
+    found = np.show_config("dicts")
+    return tuple(found["SIMD Extensions"].get("found", ())) if found else ()
+
+
+def _elsewhere(inputs: RunInputs, tasks: Sequence[Task], others: Mapping[str, str]) -> list[bytes]:
+    """The traces of runs made by a fresh process, in which some variables of the environment are others."""
     environment = {
         **os.environ,
-        "PYTHONHASHSEED": hash_seed,
+        **others,
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
     }
     with TemporaryDirectory() as directory:

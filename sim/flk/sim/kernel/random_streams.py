@@ -147,3 +147,10 @@ class RandomStreams:
 def exponential(uniform: float) -> float:
     """The exponential number of mean 1 that belongs to a number in [0, 1)."""
     return -math.log1p(-uniform)
+
+
+def exponentials(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The exponential numbers that belong to these, each as `exponential` makes it: NumPy's logarithm is another in the last bit on
+    a processor with AVX-512, and a run would be, too.
+    """
+    return -np.fromiter(map(math.log1p, (-uniform).tolist()), np.float64, uniform.size)

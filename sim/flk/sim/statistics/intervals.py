@@ -8,7 +8,7 @@ value that no run has shown may be of any size.
 A value may be censored: the run was over before what it measures came to pass, so that the truth is at least the value.
 """
 
-from math import ceil, inf, isfinite, nan
+from math import cbrt, ceil, inf, isfinite, nan
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -138,7 +138,7 @@ def _joined(values: Column, confidence: float) -> tuple[float, float]:
     if abs(skewness) > 1e-9:
 
         def turned(y: float) -> float:
-            return (3 / skewness) * (float(np.cbrt(1 + skewness * (y - skewness / (6 * size)))) - 1)
+            return (3 / skewness) * (cbrt(1 + skewness * (y - skewness / (6 * size))) - 1)
 
         ends += [mean - turned(reach) * spread, mean - turned(-reach) * spread]
     return min(ends), max(ends)

@@ -1,5 +1,7 @@
 """The kernels for where there is no C compiler: compiled by Numba, which is large. `kernels.c` has the same, to the last bit."""
 
+import math
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -25,6 +27,13 @@ from flk.sim.vector.columns import (
     Floats,
     Integers,
 )
+
+
+@njit(cache=True, nogil=True)
+def exponentials(drawn: Floats) -> None:
+    """The exponential numbers that belong to numbers in [0, 1), in their place, as `random_streams.exponential` makes each."""
+    for i in range(drawn.shape[0]):
+        drawn[i] = -math.log1p(-drawn[i])
 
 
 @njit(cache=True, nogil=True)

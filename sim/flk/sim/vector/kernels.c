@@ -4,6 +4,11 @@
 static double greater(double a, double b) { return b > a ? b : a; }
 static double lesser(double a, double b) { return b < a ? b : a; }
 
+void exponentials(double *drawn, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) drawn[i] = -log1p(-drawn[i]);
+}
+
 void interpolate(double *moments, int64_t count, const double *known, const double *values, int64_t corners)
 {
     int64_t place = 0;

@@ -22,6 +22,9 @@ from flk.spec.toolchain import compiler
 class Kernels(Protocol):
     """The functions that are compiled; `jitted.py` says what each does. All arrays are contiguous."""
 
+    def exponentials(self, drawn: Floats) -> None:
+        """Make exponential numbers in place."""
+
     def interpolate(self, moments: Floats, known: Floats, values: Floats) -> None:
         """Interpolate in place."""
 

@@ -29,6 +29,7 @@ class Native:
         """Raises UnusableInput if the compiler fails."""
         self._library = library = ctypes.CDLL(str(shared_library(source(), compiler, FLAGS)))
         at, size, number = c_void_p, c_int64, c_double
+        library.exponentials.argtypes = (at, size)
         library.interpolate.argtypes = (at, size, at, at, size)
         library.deal.argtypes = (*[at] * 6, size, number, at, size, at, at, size, size, at, at, size, at)
         library.gather.argtypes = (at, size, at, size, at, size)
@@ -36,9 +37,13 @@ class Native:
             *(at, number, number, at, size, at, size, at, at, number),
             *(at, size, at, at, at, at, size),
         )
-        for function in (library.interpolate, library.deal, library.gather):
+        for function in (library.exponentials, library.interpolate, library.deal, library.gather):
             function.restype = None
         library.advance.restype = c_int64
+
+    def exponentials(self, drawn: Floats) -> None:
+        """As `jitted.exponentials`."""
+        self._library.exponentials(_at(drawn), drawn.size)
 
     def interpolate(self, moments: Floats, known: Floats, values: Floats) -> None:
         """As `jitted.interpolate`."""
@@ -126,7 +131,7 @@ def source() -> str:
     constants = "".join(f"#define {name} INT64_C({getattr(columns, name)})\n" for name in _CONSTANTS)
     least = f"#define LEAST {columns.LEAST.hex()}\n"
     functions = files("flk.sim.vector").joinpath("kernels.c").read_text("utf-8")
-    return f"#include <stdint.h>\n\n{constants}{least}\ntypedef struct {{\n{members}}} State;\n\n{functions}"
+    return f"#include <math.h>\n#include <stdint.h>\n\n{constants}{least}\ntypedef struct {{\n{members}}} State;\n\n{functions}"
 
 
 def _at(array: "np.ndarray[Any, Any]") -> int:

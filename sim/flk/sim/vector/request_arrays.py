@@ -65,9 +65,9 @@ class RequestArrays:
             return
         first = int(state["first"])
         while self._advance(until) == columns.STARVED:
-            drawn = self._numbers.random(_SYNCHRONISATIONS)
             self._used += self._ahead.size
-            self._ahead = -np.log1p(-drawn)
+            self._ahead = self._numbers.random(_SYNCHRONISATIONS)
+            self._kernels.exponentials(self._ahead)
             state["draws"] = 0
         if self._keep and state["first"] > first:
             self.done.append(self._row[:, first : int(state["first"])].copy())

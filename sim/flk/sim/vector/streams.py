@@ -71,7 +71,7 @@ class Stream:
         name = self._name + self._number
         at, kept = self._moments()
         agent = self._agents.random(at.size)
-        request, service, answer = (_exponentials(draws, at.size) for draws in self._draws)
+        request, service, answer = (self._exponentials(draws, at.size) for draws in self._draws)
         return Block(at, agent, request, service, answer, kept, name, self.cursor)
 
     def fresh(self) -> tuple[Column, Column]:
@@ -80,9 +80,15 @@ class Stream:
         new = self._fresh.random(at.size) >= self._duplicates
         return at[kept], at[kept & new]
 
+    def _exponentials(self, numbers: np.random.Generator, size: int) -> Column:
+        """Exponential numbers of mean 1."""
+        drawn = numbers.random(size)
+        self._kernels.exponentials(drawn)
+        return drawn
+
     def _moments(self) -> tuple[Column, Flags]:
         size = min(BLOCK, self._most - self._number)
-        moments = _exponentials(self._gaps, size)
+        moments = self._exponentials(self._gaps, size)
         if size:
             moments[0] += self._moment
         np.cumsum(moments, out=moments)
@@ -109,14 +115,6 @@ def skip(numbers: np.random.Generator, count: int) -> None:
     """Go on as if so many numbers had been drawn: a multiple of four, as Philox makes them, after another such multiple."""
     assert not count % 4
     numbers.bit_generator.advance(count // 4)  # type: ignore[attr-defined]  # known of Philox, not of every generator
-
-
-def _exponentials(numbers: np.random.Generator, size: int) -> Column:
-    """Exponential numbers of mean 1, as `randomness.exponential` makes them."""
-    drawn = numbers.random(size)
-    np.negative(drawn, out=drawn)
-    np.log1p(drawn, out=drawn)
-    return np.negative(drawn, out=drawn)
 
 
 def quiet(scenario: Scenario) -> list[Burst]:

@@ -109,7 +109,7 @@ def checked(inputs: "RunInputs", runs: "Iterable[tuple[Scenario, int]]", *, quie
     """Exit with 1 and the first difference if a run differs between processes."""
     from rich.console import Console
 
-    from flk.sim.experiments.determinism import HASH_SEEDS, WORKERS, check
+    from flk.sim.experiments.determinism import HASH_SEEDS, WORKERS, check, used_features
     from flk.sim.experiments.run_inputs import Task
 
     tasks = [Task(scenario, seed) for scenario, seed in runs]
@@ -120,8 +120,9 @@ def checked(inputs: "RunInputs", runs: "Iterable[tuple[Scenario, int]]", *, quie
         raise typer.Exit(Verdict.VIOLATED.exit_code)
     if not quiet:
         seeds, workers = ", ".join(HASH_SEEDS), " and ".join(map(str, WORKERS))
+        without = " and ".join(used_features()) or "special instructions"
         typer.echo(
-            f"{len(tasks)} of {len(tasks)} repeat: here, in processes with hash seeds {seeds}, in {workers} workers"
+            f"{len(tasks)} of {len(tasks)} repeat: here, in processes with hash seeds {seeds}, without {without}, in {workers} workers"
         )
 
 
