@@ -122,7 +122,8 @@ def checked(inputs: "RunInputs", runs: "Iterable[tuple[Scenario, int]]", *, quie
         seeds, workers = ", ".join(HASH_SEEDS), " and ".join(map(str, WORKERS))
         without = " and ".join(used_features()) or "special instructions"
         typer.echo(
-            f"{len(tasks)} of {len(tasks)} repeat: here, in processes with hash seeds {seeds}, without {without}, in {workers} workers"
+            f"{len(tasks)} of {len(tasks)} repeat: here, in processes with hash seeds {seeds}, without {without}, "
+            f"in {workers} workers"
         )
 
 
