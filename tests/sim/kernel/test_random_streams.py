@@ -138,7 +138,7 @@ OPEN = {
     "path", sorted(file for room in DECIDE for file in room.rglob("*.py")), ids=lambda path: path.name
 )
 def test_no_run_is_decided_by_what_a_processor_makes_of_a_logarithm(path: Path) -> None:
-    """Seven of forty runs of a hunt were others on a processor with AVX-512, by one bit of `numpy.log1p`."""
+    """Seven of forty runs of a hunt were others on a processor with AVX512, by one bit of `numpy.log1p`."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "np":
             assert node.attr not in OPEN, f"np.{node.attr} in line {node.lineno}: use that of `math`, one by one"

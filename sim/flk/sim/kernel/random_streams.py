@@ -151,6 +151,6 @@ def exponential(uniform: float) -> float:
 
 def exponentials(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
     """The exponential numbers that belong to these, each as `exponential` makes it: NumPy's logarithm is another in the last bit on
-    a processor with AVX-512, and a run would be, too.
+    a processor with AVX512, and a run would be, too.
     """
     return -np.fromiter(map(math.log1p, (-uniform).tolist()), np.float64, uniform.size)
