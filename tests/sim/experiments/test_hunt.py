@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from tests.support.sim.drills import drill
 
-from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_NODES, OF_POLICIES, Invariant
+from flk.sim.api.hunts import search_space
+from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_MIGRATION, OF_NODES, OF_POLICIES, Invariant
 from flk.sim.experiments import hunt as hunting
 from flk.sim.experiments.hunt import SearchSpace, Trial, TrialResult, hunt, run_trial
 from flk.sim.experiments.run_inputs import synthetic_inputs
@@ -18,6 +19,7 @@ from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
     Fault,
     LogFork,
+    MigratorCrash,
     OutsideOutage,
     Partition,
     PolicyChange,
@@ -27,6 +29,7 @@ from flk.sim.scenarios.faults import (
 )
 from flk.sim.scenarios.policy import Objectives
 from flk.sim.scenarios.validation import validation_errors
+from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
 SEEDS = range(1, 301)
@@ -75,6 +78,30 @@ def test_worlds_differ_in_every_way() -> None:
     assert len({scenario.policy.ship_interval for scenario in drawn}) > 100
 
 
+def test_a_shard_leaves_worlds_in_which_that_is_asked_for() -> None:
+    """Each is a scenario that can be meant; some removals are taken back and some are not, and migrators die in some of both. What
+    is not asked for is drawn as ever: the policy, and who lives where.
+    """
+    drawn = [swarm(seed, removals=True) for seed in SEEDS]
+    assert not [list(validation_errors(scenario)) for scenario in drawn if any(validation_errors(scenario))]
+    plans = [scenario.layout.migration for scenario in drawn]
+    assert all(plan is not None and plan.leaves for plan in plans)
+    dying = [any(isinstance(fault, MigratorCrash) for fault in scenario.faults) for scenario in drawn]
+    back = [plan is not None and plan.roll_back for plan in plans]
+    assert min(Counter(zip(back, dying, strict=True)).values()) > 20
+    assert {scenario.layout.shards for scenario in drawn} == {2, 3}
+    assert not any(plan and plan.leaves for plan in (swarm(seed).layout.migration for seed in SEEDS))
+    assert all(swarm(seed).workload == scenario.workload for seed, scenario in zip(SEEDS, drawn, strict=True))
+
+
+@pytest.mark.parametrize("besides", [{"nodes": 2}, {"upkeep": True}, {"audit_log": True}, {"base": "split-brain"}])
+def test_a_shard_leaves_no_store_that_has_another_use(besides: dict[str, Any]) -> None:
+    """Such a hunt is refused, and says what goes together."""
+    with pytest.raises(UnusableInput, match="removals: "):
+        search_space(**({"base": None} | besides), removals=True)
+    assert search_space(None, removals=True, policies=True).scenario(1).layout.policies
+
+
 def test_of_a_base_only_the_faults_are_drawn() -> None:
     """Hunting in a scenario keeps all that it says, its faults apart, and gives each seed other faults."""
     base = drill()
@@ -105,6 +132,15 @@ def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
     assert found.rate.low == 0
     assert found.rate.high == pytest.approx(1 - 0.025 ** (1 / 40))  # of two sides
     assert found.bound == pytest.approx(1 - 0.05 ** (1 / 40))  # of one
+
+
+@pytest.mark.slow
+def test_shards_leave_and_nothing_is_violated() -> None:
+    """Thirty seeds, in which every rule of a migration comes up."""
+    found = hunt(SearchSpace(INPUTS, removals=True), range(1, 31), workers=1)
+    assert found.verdict is Verdict.HOLDS
+    assert found.undecided == 0
+    assert all(found.checks[rule] > 30 for rule in OF_MIGRATION)
 
 
 @pytest.mark.parametrize("design", DESIGNS)

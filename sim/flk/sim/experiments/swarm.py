@@ -19,6 +19,7 @@ from flk.sim.experiments.worlds import (
     with_audit_log,
     with_nodes,
     with_policies,
+    with_removal,
     with_upkeep,
     world,
 )
@@ -170,12 +171,13 @@ def swarm(
     upkeep: bool = False,
     audit_log: bool = False,
     policies: bool = False,
+    removals: bool = False,
 ) -> Scenario:
     """The scenario of a seed. Of a base the faults are drawn anew and the rest is kept; without one all is drawn.
 
     Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. Nodes
-    of a drawn world do their `upkeep`, write an `audit_log`, or judge by `policies` that change, if that is asked for. `kinds`
-    are the kinds of faults to choose from, by default all that the world has a place for.
+    of a drawn world do their `upkeep`, write an `audit_log`, or judge by `policies` that change, and stores have `removals` of a
+    shard, if that is asked for. `kinds` are the kinds of faults to choose from, by default all that the world has a place for.
     """
     random_stream = RandomStream(seed, "swarm")
     scenario = base or with_nodes(world(seed, random_stream.generator("world")), nodes)
@@ -185,6 +187,8 @@ def swarm(
         scenario = with_audit_log(scenario, random_stream.generator("audit log"))
     if base is None and policies:
         scenario = with_policies(scenario, random_stream.generator("policies"))
+    if base is None and removals:
+        scenario = with_removal(scenario, random_stream.generator("removals"))
     random = random_stream.generator("faults")
     setting = setting_of(scenario)
     if random.random() < 0.7:  # most often all faults of regions hit the same one, so that they interact
