@@ -25,6 +25,7 @@ from flk.impl.storage.shared import Moved
 from flk.model.entries.entry import Claim, Entry, Key, precedence
 from flk.model.entries.migration import Phase
 from flk.model.log.hlc import Timestamp
+from flk.model.programs.migration import PAGE
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
 
@@ -284,6 +285,32 @@ def test_what_gave_way_in_the_shard_is_listed_as_before(region: Region) -> None:
     for limit in (1, 7, 50, 101):
         pages = (region.nodes[0].superseded(start, limit) for start in range(0, 130, limit))
         assert [*chain(*pages)] == after
+
+
+@BOTH
+def test_what_gave_way_is_told_wherever_the_end_is_cut_off(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three pages of it, kept and told while one migrator after another dies: as many at every moment, and in the end the same
+    (MIG-6, MIG-9).
+    """
+    keys = [Key("default", f"late-{number}") for number in range(30)]
+    for at in range(930, 900, -1):
+        region.nodes[0].merge([Claim(key, Entry(Timestamp(at), "us", f"{at}", OK)) for key in keys])
+    before = region.nodes[0].superseded()
+    region.told |= dict(zip(keys, region.nodes[0].fetch(keys), strict=True))  # type: ignore[arg-type]
+    removed(region, until=Phase.CUT_OVER)
+    assert region.nodes[0].shards.by_name["c"].store.superseded_count() > 2 * PAGE
+    assert PAGE == 100  # notes of that many rows are on record in rings
+    with monkeypatch.context() as patched:
+        spare = mortal(patched)
+        for life in count(5, 7):
+            spare(life)
+            with suppress(Killed):
+                once(region, COMMANDS[-1][1])
+                break
+            assert len(region.nodes[life % 2].superseded()) == len(before)
+    assert Counter(region.nodes[0].superseded()) == Counter(before)
+    assert region.nodes[1].superseded() == region.node(5).superseded()
+    assert region.nodes[0].shards.layout.move is None
 
 
 @BOTH

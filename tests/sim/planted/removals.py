@@ -4,10 +4,23 @@ from collections.abc import Callable
 
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, Program, ReadPhase, Replace, Sleep
+from flk.model.effects import (
+    Advance,
+    Forget,
+    GaveWay,
+    InsertOrGet,
+    Keep,
+    ListKeys,
+    LookAt,
+    Part,
+    Program,
+    ReadPhase,
+    Replace,
+    Sleep,
+)
 from flk.model.entries.entry import Claim, Entry
 from flk.model.entries.migration import Phase, Side, follower, ruler
-from flk.model.programs.migration import copy_all, migrate, roll_back
+from flk.model.programs.migration import PAGE, copy_all, migrate, roll_back
 from flk.model.refusal import Unavailable
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
@@ -17,8 +30,7 @@ Ended = Program[Phase]
 
 def copies_stay(rate: float, settle: float, back: bool, stays: bool) -> Ended:
     """Take a removal back as if the other side were a new shard, to be wiped."""
-    del stays
-    return (yield from migrate(rate, settle, back, False))
+    return (yield from migrate(rate, settle, back, stays and not back))
 
 
 def taken_back_in_one_life(rate: float, settle: float, back: bool, stays: bool) -> Ended:
@@ -58,7 +70,7 @@ def copies_go_first(rate: float, settle: float, back: bool, stays: bool) -> Ende
 
 def copies_go_as_keys_of_the_old(rate: float, settle: float, back: bool, stays: bool) -> Ended:
     """Taken back, delete what moved from the shard that was to leave, as a migration that ends does."""
-    phase = yield from migrate(rate, settle, back, False)
+    phase = yield from migrate(rate, settle, back, stays and not back)
     if phase is Phase.ROLLED_BACK and stays:
         page = yield from ListKeys(Side.OLD, 0, 10_000)
         for key in page.keys:
@@ -99,6 +111,53 @@ def smaller_ring_first(rate: float, settle: float, back: bool, stays: bool) -> E
     for since, to in ((Phase.PLANNED, Phase.DUAL), (Phase.DUAL, Phase.VERIFIED), (Phase.VERIFIED, Phase.CUT_OVER)):
         yield from Advance(since, to)
     return (yield from copied())
+
+
+def gone(rate: float, settle: float, back: bool, stays: bool, end: Callable[[], Program[None]]) -> Ended:
+    """A removal that is correct until the shard is empty; `end` says how that goes."""
+    phase = yield from migrate(rate, settle, back, stays and back)
+    if phase is Phase.CLEANED and stays:
+        yield from end()
+    return phase
+
+
+def forgets_what_gave_way(rate: float, settle: float, back: bool, stays: bool) -> Ended:
+    """Let the shard go when it has no entry left."""
+
+    def end() -> Program[None]:
+        yield from GaveWay(0, PAGE)
+        yield from Part(0)
+
+    return (yield from gone(rate, settle, back, stays, end))
+
+
+def keeps_one_page(rate: float, settle: float, back: bool, stays: bool) -> Ended:
+    """Keep the first page of what gave way, which is all that there was in tests."""
+
+    def end() -> Program[None]:
+        rows = yield from GaveWay(0, 1)
+        yield from Keep(0, rows)
+        yield from Part(len(rows))
+
+    return (yield from gone(rate, settle, back, stays, end))
+
+
+def counts_the_last_page_only(rate: float, settle: float, back: bool, stays: bool) -> Ended:
+    """Keep each page where the one before it was."""
+
+    def end() -> Program[None]:
+        kept = 0
+        while rows := (yield from GaveWay(kept, 1)):
+            yield from Keep(0, rows)
+            kept += len(rows)
+        yield from Part(kept)
+
+    return (yield from gone(rate, settle, back, stays, end))
+
+
+def never_lets_go(rate: float, settle: float, back: bool, stays: bool) -> Ended:
+    """Leave it at an empty shard, which the ring still has."""
+    return (yield from migrate(rate, settle, back, stays and back))
 
 
 def still_written(new: Claim) -> Program[Entry]:
@@ -169,6 +228,30 @@ BUGS: dict[str, Bug] = {
             "MIG-3",
             Invariant.MOVED_ALL,
             Invariant.MOVED_STAYS,
+        ),
+        "forgets-what-gave-way": bug(
+            MODEL._replace(migrate=forgets_what_gave_way),
+            "Lets the shard go, and what gave way in it.",
+            "MIG-9",
+            Invariant.PARTED,
+        ),
+        "keeps-one-page": bug(
+            MODEL._replace(migrate=keeps_one_page),
+            "Keeps a page of what gave way in the shard, and does not ask for another.",
+            "MIG-9",
+            Invariant.PARTED,
+        ),
+        "keeps-each-page-in-one-place": bug(
+            MODEL._replace(migrate=counts_the_last_page_only),
+            "Keeps one page of what gave way in the place of another.",
+            "MIG-9",
+            Invariant.PARTED,
+        ),
+        "never-lets-a-shard-go": bug(
+            MODEL._replace(migrate=never_lets_go),
+            "Empties the shard, and leaves it in the ring.",
+            "MIG-9",
+            Invariant.MOVED_ORDER,
         ),
         "leaving-shard-is-written": bug(
             MODEL._replace(move_claim=still_written),

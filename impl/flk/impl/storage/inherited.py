@@ -5,7 +5,7 @@ says so: with the layout in which the shard is gone. So whoever lists what gave 
 the same whoever writes them, since no claim is decided in the shard any more: a page that is there already need not be written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -13,19 +13,24 @@ from flk.impl.storage.layout import Kept, Layout
 from flk.impl.storage.rows import SupersededRow, superseded_of, superseded_row
 from flk.impl.storage.shared import SharedStore
 from flk.model.entries.entry import Entry, Key
+from flk.model.programs.migration import (
+    PAGE,
+)  # of rows that a migrator keeps; each is a note on record, so it stays as it is
 
-PAGE = 100  # rows of a note
 GaveWay = tuple[Key, Entry, Entry]
 
 
-def keep(head: SharedStore, move: str, leaving: SharedStore) -> Kept | None:
-    """Let the registrar have all that gave way in a shard which leaves; where it is, None if nothing did."""
-    notes = rows = 0
-    while page := leaving.superseded(rows, PAGE):
-        text = msgspec.json.encode([superseded_row(0, *row) for row in page]).decode()
-        head.note(_name(move, notes), "", text)
-        notes, rows = notes + 1, rows + len(page)
-    return Kept(move, notes, rows) if notes else None
+def keep(head: SharedStore, move: str, start: int, rows: Sequence[GaveWay]) -> None:
+    """Let the registrar have a page of what gave way in a shard which leaves, in a migration of this name. It is behind `start`
+    others, whole pages.
+    """
+    text = msgspec.json.encode([superseded_row(0, *row) for row in rows]).decode()
+    head.note(_name(move, start // PAGE), "", text)
+
+
+def kept(move: str, rows: int) -> Kept | None:
+    """Where so many rows are that were kept; None if there are none."""
+    return Kept(move, -(-rows // PAGE), rows) if rows else None
 
 
 def inherited(head: SharedStore, layout: Layout, after: int, limit: int) -> list[GaveWay]:
