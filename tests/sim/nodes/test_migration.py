@@ -42,9 +42,9 @@ def phases(run: Run, region: str = "eu", which: str = "more") -> list[str]:
     return [phase for _, found, phase in told if found]
 
 
-def at(run: Run, phase: str, region: str = "eu") -> float:
+def at(run: Run, phase: str, region: str = "eu", which: str = "more") -> float:
     """When a region came to a phase."""
-    return next(m.at for m in run.timeline if m.where == region and m.what == f"one shard more: {phase}")
+    return next(m.at for m in run.timeline if m.where == region and m.what == f"one shard {which}: {phase}")
 
 
 THROUGH = ["dual", "verified", "cut over", "cleaned"]
@@ -103,6 +103,17 @@ def test_a_shard_leaves_and_answers_stay(name: str, back: bool) -> None:
     for region in ("eu", "us", "ap"):
         assert phases(run, region, "less")[-1] == ("rolled back" if back else "cleaned")
     assert run.measures.counts.acknowledged > 140
+
+
+def test_nobody_asks_a_shard_that_has_left() -> None:
+    """Its server may go as soon as the removal is over: claims of all keys are answered, those that it had among them (MIG-9)."""
+    plan = msgspec.structs.replace(LEAVES, rate=200, settle=Seconds(2))
+    gone = ShardCrash("eu", 2, all_replicas=True, id="gone", start=Seconds(30), duration=Seconds(70))
+    run = rehearse(growing(gone, plan=plan, shards=3), records(200))
+    assert verdicts(run) == {}
+    assert at(run, "cleaned", which="less") < 25
+    assert set(run.measures.statuses) <= {200, 0}
+    assert not any("does not answer" in moment.what for moment in run.timeline)
 
 
 def test_copies_that_stay_after_a_rollback_are_seen() -> None:
