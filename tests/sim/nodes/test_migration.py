@@ -106,14 +106,21 @@ def test_a_shard_leaves_and_answers_stay(name: str, back: bool) -> None:
 
 
 def test_nobody_asks_a_shard_that_has_left() -> None:
-    """Its server may go as soon as the removal is over: claims of all keys are answered, those that it had among them (MIG-9)."""
+    """Its server may go as soon as the removal is over: claims of all keys are answered, those that it had among them (MIG-9). Who
+    asks it is refused.
+    """
     plan = msgspec.structs.replace(LEAVES, rate=200, settle=Seconds(2))
     gone = ShardCrash("eu", 2, all_replicas=True, id="gone", start=Seconds(30), duration=Seconds(70))
-    run = rehearse(growing(gone, plan=plan, shards=3), records(200))
-    assert verdicts(run) == {}
-    assert at(run, "cleaned", which="less") < 25
-    assert set(run.measures.statuses) <= {200, 0}
-    assert not any("does not answer" in moment.what for moment in run.timeline)
+
+    def asks(claim: Claim) -> Program[Entry]:
+        yield from LookAt(Side.OLD, claim.key)
+        return (yield from MODEL.move_claim(claim))
+
+    for programs, refused in ((MODEL, False), (MODEL._replace(move_claim=asks), True)):
+        run = rehearse(growing(gone, plan=plan, shards=3), records(200), programs=programs)
+        assert at(run, "cleaned", which="less") < 25
+        assert (503 in run.measures.statuses) == refused
+        assert refused or verdicts(run) == {}
 
 
 def test_copies_that_stay_after_a_rollback_are_seen() -> None:
