@@ -256,9 +256,9 @@ def test_any_faults_at_any_moment(data: st.DataObject) -> None:
             shard = data.draw(st.integers(0, 2))
             faults.append(ShardCrash("eu", shard, all_replicas=True, id=f"{number}", start=start, duration=duration))
     faults.append(RegionCrash("eu", id="node", start=Seconds(data.draw(moment)), duration=Seconds(1)))
-    run = rehearse(
-        growing(*faults, plan=msgspec.structs.replace(PLAN, roll_back=data.draw(st.booleans()))), records(200)
-    )
+    leaves = data.draw(st.booleans())
+    plan = msgspec.structs.replace(PLAN, roll_back=data.draw(st.booleans()), leaves=leaves)
+    run = rehearse(growing(*faults, plan=plan, shards=2 + leaves), records(200))
     assert verdicts(run) == {}
 
 
