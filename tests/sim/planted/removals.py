@@ -142,7 +142,7 @@ def keeps_one_page(rate: float, settle: float, back: bool, stays: bool) -> Ended
     return (yield from gone(rate, settle, back, stays, end))
 
 
-def counts_the_last_page_only(rate: float, settle: float, back: bool, stays: bool) -> Ended:
+def keeps_each_page_in_one_place(rate: float, settle: float, back: bool, stays: bool) -> Ended:
     """Keep each page where the one before it was."""
 
     def end() -> Program[None]:
@@ -242,7 +242,7 @@ BUGS: dict[str, Bug] = {
             Invariant.PARTED,
         ),
         "keeps-each-page-in-one-place": bug(
-            MODEL._replace(migrate=counts_the_last_page_only),
+            MODEL._replace(migrate=keeps_each_page_in_one_place),
             "Keeps one page of what gave way in the place of another.",
             "MIG-9",
             Invariant.PARTED,

@@ -3,6 +3,7 @@
 It is in notes, a page in each, which are written before the shard leaves and are part of the region's record only when the layout
 says so: with the layout in which the shard is gone. So whoever lists what gave way finds each once, whenever that is. The pages are
 the same whoever writes them, since no claim is decided in the shard any more: a page that is there already need not be written.
+Rings have pages of `PAGE` rows on record, so that stays as it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,7 @@ from flk.impl.storage.layout import Kept, Layout
 from flk.impl.storage.rows import SupersededRow, superseded_of, superseded_row
 from flk.impl.storage.shared import SharedStore
 from flk.model.entries.entry import Entry, Key
-from flk.model.programs.migration import (
-    PAGE,
-)  # of rows that a migrator keeps; each is a note on record, so it stays as it is
+from flk.model.programs.migration import PAGE
 
 GaveWay = tuple[Key, Entry, Entry]
 
