@@ -112,6 +112,17 @@ def test_a_migration_that_goes_back_stays_within_the_protocol() -> None:
     assert min(actions["answer_after_old_follows"], actions["answer_from_old"]) > 0
 
 
+@pytest.mark.parametrize(("back", "last"), [(False, "delete_old"), (True, "delete_new")])
+@pytest.mark.parametrize("name", ["none", "migrator, again and again", "second writes"])
+def test_a_removal_stays_within_the_protocol(name: str, back: bool, last: str) -> None:
+    """A shard that leaves, or is taken back, is a path of `migration`, to the last key that is taken out (MIG-9)."""
+    plan = msgspec.structs.replace(PLAN, leaves=True, roll_back=back)
+    actions = taken(of_migration(watched(growing(*FAULTS[name], plan=plan, shards=3))))
+    assert actions["roll_back" if back else "clean_up"] == 3
+    assert min(actions[step] for step in ("copy", "check", "insert_old", "answer_after_new_follows", last)) > 5
+    assert not actions["delete_old" if back else "delete_new"]
+
+
 @pytest.mark.slow
 def test_audit_and_migration_at_once_stay_within_both() -> None:
     """Tasks follow the claims of keys that move, too."""

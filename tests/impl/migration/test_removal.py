@@ -25,6 +25,7 @@ from flk.impl.storage.shared import Moved
 from flk.model.entries.entry import Claim, Entry, Key, precedence
 from flk.model.entries.migration import Phase
 from flk.model.log.hlc import Timestamp
+from flk.model.programs.migration import PAGE
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
 
@@ -158,12 +159,36 @@ def test_taking_a_removal_back_leaves_no_copy_wherever_that_is_cut_off(
     region.check_placed("a", "b")
 
 
-@pytest.mark.parametrize("writes", [pytest.param(n, marks=[] if n == 3 else [pytest.mark.thorough]) for n in range(8)])
-def test_a_last_change_that_was_cut_off_is_completed_by_the_nodes(
-    region: Region, writes: int, monkeypatch: pytest.MonkeyPatch
+GO_BACK: Command = lambda shards: steps.go_back(shards, RATE, quiet)  # noqa: E731
+OF_A_REMOVAL = tuple(command for _, command in COMMANDS)
+CHANGES: dict[str, tuple[tuple[Command, ...], Phase | None]] = {
+    "dual": (OF_A_REMOVAL, Phase.DUAL),
+    "verified": (OF_A_REMOVAL, Phase.VERIFIED),
+    "cut over": (OF_A_REMOVAL, Phase.CUT_OVER),
+    "cleaned": (OF_A_REMOVAL, Phase.CLEANED),
+    "gone": (OF_A_REMOVAL, None),
+    "rolled back": ((*OF_A_REMOVAL[:2], GO_BACK), Phase.ROLLED_BACK),
+    "taken back": ((*OF_A_REMOVAL[:2], GO_BACK), None),
+}
+"""Every change of the layout on the way of a removal: the commands that come to it, and the phase that it begins; None: none."""
+TRIED = {("gone", 3), ("cut over", 4), ("taken back", 5)}
+CUT_OFF = [
+    pytest.param(change, writes, marks=[] if (change, writes) in TRIED else [pytest.mark.thorough])
+    for change in CHANGES
+    for writes in range(8)
+]
+
+
+@pytest.mark.parametrize(("change", "writes"), CUT_OFF)
+def test_a_change_that_was_cut_off_is_completed_by_the_nodes(
+    region: Region, change: str, writes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The migrator dies after any of the writes that let the shard go: claims are answered, and the shard is gone (MIG-7)."""
+    """The migrator dies after any of the writes of any change of the layout: claims are answered, and what is begun again ends as
+    if nobody had died (MIG-7).
+    """
+    commands, phase = CHANGES[change]
     left = writes
+    go_on = Shards.go_on
 
     def dying(write: Callable[..., object]) -> Callable[..., object]:
         def step(*arguments: object) -> object:
@@ -175,27 +200,28 @@ def test_a_last_change_that_was_cut_off_is_completed_by_the_nodes(
 
         return step
 
-    removed(region, until=Phase.CUT_OVER)
-    with steps.migrating(region.url, "eu") as shards:
-        (go_on,) = (shards.go_on,)
+    def killing(shards: Shards, to: Layout) -> Layout:
+        if (to.move.phase if to.move is not None else None) is not phase:
+            return go_on(shards, to)
+        with monkeypatch.context() as patched:
+            for kind in (PostgresStore, RedisStore):
+                for name in ("note", "raise_fence"):
+                    patched.setattr(kind, name, dying(getattr(kind, name)))
+            return go_on(shards, to)
 
-        def gone(to: Layout) -> Layout:
-            if to.move is None:
-                for kind in (PostgresStore, RedisStore):
-                    for name in ("note", "raise_fence"):
-                        monkeypatch.setattr(kind, name, dying(getattr(kind, name)))
-            return go_on(to)
-
-        monkeypatch.setattr(shards, "go_on", gone)
-        with suppress(Killed):
-            steps.clean_up(shards, RATE, 0, quiet)
-        monkeypatch.undo()
+    planned(region)
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr(Shards, "go_on", killing)
+        for command in commands:
+            once(region, command)
+    assert left == 0
     region.submit(*(f"key-{number}" for number in range(30)))
     region.check()
-    with suppress(UnusableInput):  # the migration is over already
-        once(region, lambda shards: steps.clean_up(shards, RATE, 0, quiet))
+    for command in commands:
+        with suppress(UnusableInput):  # it is behind this step, or over already
+            once(region, command)
     region.submit("key-40")
-    region.check_placed("a", "b")
+    region.check_placed(*("abc" if GO_BACK in commands else "ab"))
 
 
 @pytest.mark.slow
@@ -259,6 +285,32 @@ def test_what_gave_way_in_the_shard_is_listed_as_before(region: Region) -> None:
     for limit in (1, 7, 50, 101):
         pages = (region.nodes[0].superseded(start, limit) for start in range(0, 130, limit))
         assert [*chain(*pages)] == after
+
+
+@BOTH
+def test_what_gave_way_is_told_wherever_the_end_is_cut_off(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three pages of it, kept and told while one migrator after another dies: as many at every moment, and in the end the same
+    (MIG-6, MIG-9).
+    """
+    keys = [Key("default", f"late-{number}") for number in range(30)]
+    for at in range(930, 900, -1):
+        region.nodes[0].merge([Claim(key, Entry(Timestamp(at), "us", f"{at}", OK)) for key in keys])
+    before = region.nodes[0].superseded()
+    region.told |= dict(zip(keys, region.nodes[0].fetch(keys), strict=True))  # type: ignore[arg-type]
+    removed(region, until=Phase.CUT_OVER)
+    assert region.nodes[0].shards.by_name["c"].store.superseded_count() > 2 * PAGE
+    assert PAGE == 100  # notes of that many rows are on record in rings
+    with monkeypatch.context() as patched:
+        spare = mortal(patched)
+        for life in count(5, 7):
+            spare(life)
+            with suppress(Killed):
+                once(region, COMMANDS[-1][1])
+                break
+            assert len(region.nodes[life % 2].superseded()) == len(before)
+    assert Counter(region.nodes[0].superseded()) == Counter(before)
+    assert region.nodes[1].superseded() == region.node(5).superseded()
+    assert region.nodes[0].shards.layout.move is None
 
 
 @BOTH

@@ -1,8 +1,10 @@
 """Keys move to another shard under traffic: whatever stops where, no answer is forgotten and none changes."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -12,8 +14,8 @@ from hypothesis import strategies as st
 from tests.support.model.crash_points import crash_points
 from tests.support.model.world import STORY, World, pcs, submission
 
-from flk.model.effects import Advance, Effect, InsertOrGet, Program, Replace
-from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
+from flk.model.effects import Advance, Effect, Forget, GaveWay, InsertOrGet, Part, Program, Replace
+from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, Supersession
 from flk.model.entries.migration import MigratingKeys, Page, Phase, Side, follower, ruler
 from flk.model.flow.submission import Response, Submission
 from flk.model.log.hlc import Timestamp
@@ -247,7 +249,9 @@ def finished(world: World, client: Client, *, back: bool, stays: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("back", "stays"), [(False, False), (True, False), (True, True)], ids=["through", "back", "taken-back"]
+    ("back", "stays"),
+    [(False, False), (True, False), (False, True), (True, True)],
+    ids=["through", "back", "removed", "taken-back"],
 )
 def test_a_migration_stopped_anywhere_goes_on_and_no_answer_changes(back: bool, stays: bool) -> None:
     """Node and migrator die at each effect of each, under traffic: afterwards the migration ends, and every answer is the first.
@@ -269,9 +273,73 @@ def test_a_migration_stopped_anywhere_goes_on_and_no_answer_changes(back: bool, 
         entries = {key: entry for key, entry in world.entries["eu"].entries.items() if of_even_hash(key)}
         assert moving.held[Side.OLD if back else Side.NEW] == entries
         assert back or not moving.held[Side.OLD]
-        assert not stays or not moving.held[Side.NEW]
+        assert not (stays and back) or not moving.held[Side.NEW]
+        assert moving.parted == (stays and not back)
         assert not client.refused
     assert crashes > 150
+
+
+def test_what_gave_way_in_a_shard_is_told_when_it_is_gone() -> None:
+    """Whatever the migrator dies at, and whichever page is kept twice: at every moment as much is told as before, each as often
+    (MIG-9).
+    """
+    keys = tuple(Key("default", f"{number}") for number in range(40))
+
+    def gave_way(lives: Iterator[int]) -> list[tuple[Counter[Supersession], MigratingKeys]]:
+        moving = MigratingKeys(everything)
+        entries = Entries(migrating=moving)
+        perform = MemoryNode(Disk("eu"), entries, Objects(), lambda: 0.0).perform
+        for at in range(9, 1, -1):  # seven times each, some before the shard leaves and some while it does
+            if at == 3:
+                upto(Phase.DUAL, perform)
+            run(merge(tuple(wanted(key, at, "us") for key in keys)), perform)
+        seen = [(Counter(entries.superseded), moving)]
+        for left in lives:
+            try:
+                run(migrate(stays=True), dying(perform, left))
+                break
+            except Dead:
+                seen.append((Counter(entries.superseded), moving))
+        return [*seen, (Counter(entries.superseded), moving)]
+
+    for step in (1, 3, 10_000):
+        seen = gave_way(count(1, step) if step < 10_000 else iter([step]))
+        assert {rows.total() for rows, _ in seen} == {280}
+        assert all(rows == seen[0][0] for rows, _ in seen)
+        moving = seen[-1][1]
+        assert moving.parted
+        assert not moving.held[Side.OLD]
+        assert sorted(moving.kept) == [0, 100, 200]
+
+
+class Dead(Exception):
+    """A migrator is."""
+
+
+def dying(perform: Callable[[Effect[Any]], Any], left: int) -> Callable[[Effect[Any]], Any]:
+    """Perform so many effects, then no more."""
+    numbers = count()
+
+    def performed(effect: Effect[Any]) -> Any:
+        if next(numbers) >= left:
+            raise Dead
+        return perform(effect)
+
+    return performed
+
+
+def test_a_shard_that_is_not_empty_keeps_what_gave_way() -> None:
+    """More may give way there, so it is not told yet; and in no phase but the last a shard goes."""
+    moving, perform = store()
+    upto(Phase.CUT_OVER, perform)
+    with pytest.raises(Unavailable, match="went on from cleaned to cut_over"):
+        perform(Part(0))
+    perform(Advance(Phase.CUT_OVER, Phase.CLEANED))
+    moving.held[Side.OLD][KEYS[0]] = wanted(KEYS[0], 1).entry
+    with pytest.raises(Unavailable, match="has 1 entries yet"):
+        perform(GaveWay(0, 1))
+    perform(Forget(Side.OLD, KEYS[0], Phase.CLEANED))
+    assert perform(GaveWay(0, 1)) == ()
 
 
 def test_an_equivocation_is_told_the_same_in_every_phase() -> None:

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import get_args
+from itertools import product
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from tests.support.sim.drills import drill
 
-from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_NODES, OF_POLICIES, Invariant
+from flk.sim.api.hunts import search_space
+from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_MIGRATION, OF_NODES, OF_POLICIES, OF_REMOVALS, Invariant
 from flk.sim.experiments import hunt as hunting
 from flk.sim.experiments.hunt import SearchSpace, Trial, TrialResult, hunt, run_trial
 from flk.sim.experiments.run_inputs import synthetic_inputs
@@ -81,6 +83,31 @@ def test_worlds_differ_in_every_way() -> None:
     assert len({scenario.policy.ship_interval for scenario in drawn}) > 100
 
 
+def test_a_shard_leaves_worlds_in_which_that_is_asked_for() -> None:
+    """Each is a scenario that can be meant; some removals are taken back and some are not, and migrators die in some of both. What
+    is not asked for is drawn as ever: the policy, and who lives where.
+    """
+    drawn = [swarm(seed, removals=True) for seed in SEEDS]
+    assert not [list(validation_errors(scenario)) for scenario in drawn if any(validation_errors(scenario))]
+    plans = [scenario.layout.migration for scenario in drawn]
+    assert all(plan is not None and plan.leaves for plan in plans)
+    dying = [any(isinstance(fault, MigratorCrash) for fault in scenario.faults) for scenario in drawn]
+    back = [plan is not None and plan.roll_back for plan in plans]
+    both = Counter(zip(back, dying, strict=True))
+    assert all(both[taken_back, dies] > 20 for taken_back, dies in product((False, True), (False, True)))
+    assert {scenario.layout.shards for scenario in drawn} == {2, 3}
+    assert not any(plan and plan.leaves for plan in (swarm(seed).layout.migration for seed in SEEDS))
+    assert all(swarm(seed).workload == scenario.workload for seed, scenario in zip(SEEDS, drawn, strict=True))
+
+
+@pytest.mark.parametrize("besides", [{"nodes": 2}, {"upkeep": True}, {"audit_log": True}, {"base": "split-brain"}])
+def test_a_shard_leaves_no_store_that_has_another_use(besides: dict[str, Any]) -> None:
+    """Such a hunt is refused, and says what goes together."""
+    with pytest.raises(UnusableInput, match="removals: "):
+        search_space(**({"base": None} | besides), removals=True)
+    assert search_space(None, removals=True, policies=True).scenario(1).layout.policies
+
+
 def test_of_a_base_only_the_faults_are_drawn() -> None:
     """Hunting in a scenario keeps all that it says, its faults apart, and gives each seed other faults."""
     base = drill()
@@ -137,11 +164,21 @@ def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
     assert found.counterexample is None
     assert found.runs == 40
     assert found.undecided == 0
-    assert set(found.checks) == set(Invariant) - {Invariant.OBJECTS_WHOLE} - OF_NODES - OF_AUDIT_LOGS - OF_POLICIES
+    elsewhere = OF_NODES | OF_AUDIT_LOGS | OF_POLICIES | OF_REMOVALS
+    assert set(found.checks) == set(Invariant) - {Invariant.OBJECTS_WHOLE} - elsewhere
     assert all(found.checks.values()), [name for name, number in found.checks.items() if not number]
     assert found.rate.low == 0
     assert found.rate.high == pytest.approx(1 - 0.025 ** (1 / 40))  # of two sides
     assert found.bound == pytest.approx(1 - 0.05 ** (1 / 40))  # of one
+
+
+@pytest.mark.slow
+def test_shards_leave_and_nothing_is_violated() -> None:
+    """Thirty seeds, in which every rule of a migration comes up, and that of a removal (MIG-9)."""
+    found = hunt(SearchSpace(INPUTS, removals=True), range(1, 31), workers=1)
+    assert found.verdict is Verdict.HOLDS
+    assert found.undecided == 0
+    assert all(found.checks[rule] > 10 for rule in OF_MIGRATION | OF_REMOVALS)
 
 
 @pytest.mark.parametrize("design", DESIGNS)

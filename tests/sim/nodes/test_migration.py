@@ -42,9 +42,9 @@ def phases(run: Run, region: str = "eu", which: str = "more") -> list[str]:
     return [phase for _, found, phase in told if found]
 
 
-def at(run: Run, phase: str, region: str = "eu") -> float:
+def at(run: Run, phase: str, region: str = "eu", which: str = "more") -> float:
     """When a region came to a phase."""
-    return next(m.at for m in run.timeline if m.where == region and m.what == f"one shard more: {phase}")
+    return next(m.at for m in run.timeline if m.where == region and m.what == f"one shard {which}: {phase}")
 
 
 THROUGH = ["dual", "verified", "cut over", "cleaned"]
@@ -103,6 +103,24 @@ def test_a_shard_leaves_and_answers_stay(name: str, back: bool) -> None:
     for region in ("eu", "us", "ap"):
         assert phases(run, region, "less")[-1] == ("rolled back" if back else "cleaned")
     assert run.measures.counts.acknowledged > 140
+
+
+def test_nobody_asks_a_shard_that_has_left() -> None:
+    """Its server may go as soon as the removal is over: claims of all keys are answered, those that it had among them (MIG-9). Who
+    asks it is refused.
+    """
+    plan = msgspec.structs.replace(LEAVES, rate=200, settle=Seconds(2))
+    gone = ShardCrash("eu", 2, all_replicas=True, id="gone", start=Seconds(30), duration=Seconds(70))
+
+    def asks(claim: Claim) -> Program[Entry]:
+        yield from LookAt(Side.OLD, claim.key)
+        return (yield from MODEL.move_claim(claim))
+
+    for programs, refused in ((MODEL, False), (MODEL._replace(move_claim=asks), True)):
+        run = rehearse(growing(gone, plan=plan, shards=3), records(200), programs=programs)
+        assert at(run, "cleaned", which="less") < 25
+        assert (503 in run.measures.statuses) == refused
+        assert refused or verdicts(run) == {}
 
 
 def test_copies_that_stay_after_a_rollback_are_seen() -> None:
@@ -238,9 +256,9 @@ def test_any_faults_at_any_moment(data: st.DataObject) -> None:
             shard = data.draw(st.integers(0, 2))
             faults.append(ShardCrash("eu", shard, all_replicas=True, id=f"{number}", start=start, duration=duration))
     faults.append(RegionCrash("eu", id="node", start=Seconds(data.draw(moment)), duration=Seconds(1)))
-    run = rehearse(
-        growing(*faults, plan=msgspec.structs.replace(PLAN, roll_back=data.draw(st.booleans()))), records(200)
-    )
+    leaves = data.draw(st.booleans())
+    plan = msgspec.structs.replace(PLAN, roll_back=data.draw(st.booleans()), leaves=leaves)
+    run = rehearse(growing(*faults, plan=plan, shards=2 + leaves), records(200))
     assert verdicts(run) == {}
 
 

@@ -1,6 +1,17 @@
 """Bugs planted in the programs of nodes and workers, for hunts to find: one module for each part that they are in."""
 
-from tests.sim.planted import audit, audit_logs, ingest, migration, policies, recovery, replaying, shipping, tiers
+from tests.sim.planted import (
+    audit,
+    audit_logs,
+    ingest,
+    migration,
+    policies,
+    recovery,
+    removals,
+    replaying,
+    shipping,
+    tiers,
+)
 from tests.sim.planted.bug import Bug
 
 from flk.sim.experiments.hunt import SearchSpace
@@ -10,7 +21,7 @@ from flk.sim.kernel.programs import Programs
 
 BUGS: dict[str, Bug] = {
     name: each
-    for part in (ingest, recovery, shipping, replaying, tiers, migration, audit, audit_logs, policies)
+    for part in (ingest, recovery, shipping, replaying, tiers, migration, removals, audit, audit_logs, policies)
     for name, each in part.BUGS.items()
 }
 """Every planted bug by its name."""
@@ -24,7 +35,9 @@ def inputs(name: str) -> RunInputs:
 def space(name: str) -> SearchSpace:
     """Where a bug is to be found."""
     bug = BUGS[name]
-    return SearchSpace(inputs(name), nodes=bug.nodes, audit_log=bug.audit_log, policies=bug.policies)
+    return SearchSpace(
+        inputs(name), nodes=bug.nodes, audit_log=bug.audit_log, policies=bug.policies, removals=bug.removals
+    )
 
 
 def __getattr__(name: str) -> Programs:

@@ -10,7 +10,7 @@ class Bug(NamedTuple):
     """Programs that differ from the model's in the one place that the story tells.
 
     `breaks` is the requirement that rules it out; `caught_by` are the invariants that may show it. It may show only in worlds with
-    audit logs, with policies, or with so many nodes to a region.
+    audit logs, with policies, with so many nodes to a region, or with a shard that leaves.
     """
 
     programs: Programs
@@ -20,6 +20,7 @@ class Bug(NamedTuple):
     audit_log: bool = False
     nodes: int = 1
     policies: bool = False
+    removals: bool = False
 
     def in_logs(self, nodes: int = 1) -> "Bug":
         """The same, in worlds with audit logs."""
@@ -28,6 +29,10 @@ class Bug(NamedTuple):
     def with_policies(self) -> "Bug":
         """The same, in worlds in which policies change."""
         return self._replace(policies=True)
+
+    def with_removals(self) -> "Bug":
+        """The same, in worlds in which a shard leaves."""
+        return self._replace(removals=True)
 
 
 def bug(programs: Programs, story: str, breaks: str, *caught_by: Invariant) -> Bug:

@@ -130,7 +130,7 @@ def _of_kind(kind: type[Any], identity: str) -> SearchStrategy[Any]:
 def layouts(draw: DrawFn) -> Layout:
     """Any layout of stores."""
     tiers = st.builds(Tiers, spans, st.floats(20, 30).map(Seconds), st.floats(30, 90).map(Seconds), spans)
-    migration = st.builds(Migration, spans, st.floats(0.1, 1e5), spans, st.booleans())
+    migration = st.builds(Migration, spans, st.floats(0.1, 1e5), spans, st.booleans(), st.booleans())
     audit = st.builds(Audit, st.integers(1, 9), spans, shares, spans, st.integers(1, 9))
     sizes = st.integers(1, 5)
     upkeep = st.builds(Upkeep, spans, spans, spans, spans, st.sampled_from(Mode))
@@ -146,6 +146,8 @@ def layouts(draw: DrawFn) -> Layout:
         st.none() | st.builds(Policies, spans),
     )
     made = draw(st.builds(Layout, sizes, sizes, spans, *parts, sizes, st.builds(Path, delay=spans)))
+    if made.migration is not None and made.migration.leaves:
+        made = msgspec.structs.replace(made, shards=max(made.shards, 2))
     if made.upkeep is not None:
         return msgspec.structs.replace(made, tiers=None, migration=None, audit_log=None, nodes=1)
     return made if made.audit_log is None else msgspec.structs.replace(made, tiers=None, migration=None)

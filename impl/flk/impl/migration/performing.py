@@ -6,12 +6,24 @@ from typing import Any
 
 import msgspec
 
+from flk.impl.storage.inherited import keep, kept
 from flk.impl.storage.layout import Move
 from flk.impl.storage.moving import Placing
 from flk.impl.storage.shards import Shards
 from flk.impl.storage.shared import Exchange, Moved, SharedStore
-from flk.model.effects import Advance, Effect, Forget, ListKeys, LookAt, Replace, Sleep
-from flk.model.entries.entry import Key
+from flk.model.effects import (
+    Advance,
+    Effect,
+    Forget,
+    GaveWay,
+    Keep,
+    ListKeys,
+    LookAt,
+    Part,
+    Replace,
+    Sleep,
+)
+from flk.model.entries.entry import Key, Supersession
 from flk.model.entries.migration import Page, Phase, Side
 from flk.model.refusal import unavailable
 from flk.spec.errors import UnusableInput
@@ -55,6 +67,9 @@ class Migrator:
             Replace: self._replace,
             ListKeys: self._list,
             Forget: self._forget,
+            GaveWay: self._gave_way,
+            Keep: lambda e: self._shards.registrar.ask(lambda store: keep(store, self._move.name, e.start, e.rows)),
+            Part: self._part,
             Sleep: self._rest,
         }
 
@@ -85,6 +100,22 @@ class Migrator:
 
     def _forget(self, effect: Forget) -> None:
         self._write(effect.phase, effect.side, effect.key, lambda store: store.forget(effect.key))
+
+    def _gave_way(self, effect: GaveWay) -> tuple[Supersession, ...]:
+        name = self._move.leaves
+        leaving = self._shards.by_name[name]
+        if rotten := len(leaving.ask(lambda store: store.rotten())):
+            raise unavailable(f"shard {name} has {rotten} rows that rotted, which the nodes have to put back first")
+        if left := leaving.ask(lambda store: store.count()):
+            raise unavailable(f"shard {name} has {left} entries yet")
+        return tuple(
+            Supersession(*row) for row in leaving.ask(lambda store: store.superseded(effect.start, effect.size))
+        )
+
+    def _part(self, effect: Part) -> None:
+        if self.phase is not Phase.CLEANED:
+            raise unavailable(f"the migration is in the phase {self.phase}, in which no shard leaves")
+        self._shards.go_on(self._shards.layout.over(kept(self._move.name, effect.kept)))
 
     def _write(self, phase: Phase, side: Side, key: Key, work: Callable[[SharedStore], Any]) -> Any:
         """A write that names its phase. The layout is the one of that phase, or has been changed by another: that is told."""

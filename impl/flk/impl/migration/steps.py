@@ -6,14 +6,13 @@ from contextlib import contextmanager
 import msgspec
 
 from flk.impl.migration.performing import PAUSE, PROGRESS, Migrator, Progress
-from flk.impl.storage.inherited import keep
-from flk.impl.storage.layout import Kept, Layout, Move
+from flk.impl.storage.layout import Layout, Move
 from flk.impl.storage.opening import open_shards
 from flk.impl.storage.shards import Shards
 from flk.model.effects import Advance, Program
 from flk.model.entries.migration import Phase
 from flk.model.programs.migration import migrate, roll_back, take_back
-from flk.model.refusal import Refused, unavailable
+from flk.model.refusal import Refused
 from flk.spec.errors import UnusableInput
 
 ORDER = (Phase.PLANNED, Phase.DUAL, Phase.VERIFIED, Phase.CUT_OVER, Phase.CLEANED)
@@ -89,18 +88,8 @@ def clean_up(shards: Shards, rate: float, settle: float, told: Told) -> Layout:
     """
     move = _in_phase(shards, {Phase.CUT_OVER, Phase.CLEANED}, "cut over first, with `flk migrate cutover`")
     _set_pause(shards, "")
-    _drive(Migrator(shards, move, told), migrate(rate, settle), None)
-    return shards.go_on(shards.layout.over(_parted(shards, move) if move.leaves else None))
-
-
-def _parted(shards: Shards, move: Move) -> Kept | None:
-    """See that a shard which leaves has nothing that the ring lacks; where what gave way in it is kept. Raises Unavailable."""
-    leaving = shards.by_name[move.leaves]
-    if rotten := len(leaving.ask(lambda store: store.rotten())):
-        raise unavailable(f"shard {move.leaves} has {rotten} rows that rotted, which the nodes have to put back first")
-    if left := leaving.ask(lambda store: store.count()):
-        raise unavailable(f"shard {move.leaves} has {left} entries yet")
-    return leaving.ask(lambda store: keep(shards.registrar.store, move.name, store))
+    _drive(Migrator(shards, move, told), migrate(rate, settle, stays=bool(move.leaves)), None)
+    return shards.layout if move.leaves else shards.go_on(shards.layout.over())
 
 
 def go_back(shards: Shards, rate: float, told: Told) -> Phase:

@@ -3,9 +3,10 @@
 It is in notes, a page in each, which are written before the shard leaves and are part of the region's record only when the layout
 says so: with the layout in which the shard is gone. So whoever lists what gave way finds each once, whenever that is. The pages are
 the same whoever writes them, since no claim is decided in the shard any more: a page that is there already need not be written.
+Rings have pages of `PAGE` rows on record, so that stays as it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -13,19 +14,22 @@ from flk.impl.storage.layout import Kept, Layout
 from flk.impl.storage.rows import SupersededRow, superseded_of, superseded_row
 from flk.impl.storage.shared import SharedStore
 from flk.model.entries.entry import Entry, Key
+from flk.model.programs.migration import PAGE
 
-PAGE = 100  # rows of a note
 GaveWay = tuple[Key, Entry, Entry]
 
 
-def keep(head: SharedStore, move: str, leaving: SharedStore) -> Kept | None:
-    """Let the registrar have all that gave way in a shard which leaves; where it is, None if nothing did."""
-    notes = rows = 0
-    while page := leaving.superseded(rows, PAGE):
-        text = msgspec.json.encode([superseded_row(0, *row) for row in page]).decode()
-        head.note(_name(move, notes), "", text)
-        notes, rows = notes + 1, rows + len(page)
-    return Kept(move, notes, rows) if notes else None
+def keep(head: SharedStore, move: str, start: int, rows: Sequence[GaveWay]) -> None:
+    """Let the registrar have a page of what gave way in a shard which leaves, in a migration of this name. It is behind `start`
+    others, whole pages.
+    """
+    text = msgspec.json.encode([superseded_row(0, *row) for row in rows]).decode()
+    head.note(_name(move, start // PAGE), "", text)
+
+
+def kept(move: str, rows: int) -> Kept | None:
+    """Where so many rows are that were kept; None if there are none."""
+    return Kept(move, -(-rows // PAGE), rows) if rows else None
 
 
 def inherited(head: SharedStore, layout: Layout, after: int, limit: int) -> list[GaveWay]:

@@ -24,7 +24,18 @@ from flk.model.effects.log import (
     Segments,
     Truncate,
 )
-from flk.model.effects.migration import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
+from flk.model.effects.migration import (
+    Advance,
+    Forget,
+    GaveWay,
+    InsertOrGet,
+    Keep,
+    ListKeys,
+    LookAt,
+    Part,
+    ReadPhase,
+    Replace,
+)
 from flk.model.effects.objects import GetBeginning, GetObject, ListObjects, PutObject, ReplaceObject
 from flk.model.effects.outbox import Draw, Post, Sleep
 from flk.model.effects.policies import StatedPolicies, StatePolicies
@@ -65,6 +76,7 @@ __all__ = [
     "FindLeaves",
     "Foresee",
     "Forget",
+    "GaveWay",
     "GetBeginning",
     "GetObject",
     "Inherit",
@@ -73,6 +85,7 @@ __all__ = [
     "Inspect",
     "Integrated",
     "Join",
+    "Keep",
     "ListKeys",
     "ListObjects",
     "Look",
@@ -85,6 +98,7 @@ __all__ = [
     "Observe",
     "Owe",
     "Owed",
+    "Part",
     "Post",
     "Program",
     "PutBack",

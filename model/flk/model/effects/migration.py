@@ -1,9 +1,9 @@
-"""Effects of a migration (MIG-*). All but `ReadPhase`, `LookAt` and `ListKeys` raise Unavailable if the
-phase on record is another than theirs; any does so while the shard concerned does not answer.
+"""Effects of a migration (MIG-*). Those that name a phase raise Unavailable if the one on record is another; any does so while the
+shard concerned does not answer.
 """
 
 from flk.model.effects.effect import Effect
-from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.entries.migration import Page, Phase, Side
 
 
@@ -58,3 +58,28 @@ class Forget(Effect[None], frozen=True):
     side: Side
     key: Key
     phase: Phase
+
+
+class GaveWay(Effect[tuple[Supersession, ...]], frozen=True):
+    """At most `size` of what gave way in the shard that leaves, in its order, leaving out the first `start`.
+
+    Raises Unavailable while the shard has an entry, or a row that rotted: more may give way there, so it cannot be kept yet.
+    """
+
+    start: int
+    size: int
+
+
+class Keep(Effect[None], frozen=True):
+    """Keep these of what gave way in the shard that leaves, the first of them behind `start` others, where the ring has them when
+    the shard is gone. Until then it has them from the shard, so these are not told. What is kept at a place is the same each time.
+    """
+
+    start: int
+    rows: tuple[Supersession, ...]
+
+
+class Part(Effect[None], frozen=True):
+    """Let the shard go that leaves, and tell in its place of the first `kept` that were kept of it, in one atomic step (MIG-9)."""
+
+    kept: int

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from flk.model.entries.entry import Claim, Entry, Key, join
+from flk.model.entries.entry import Claim, Entry, Key, Supersession, join
 from flk.model.refusal import unavailable
 
 
@@ -62,12 +62,18 @@ class Split(NamedTuple):
 
 
 class MigratingKeys:
-    """The keys that move, on both sides, and the phase on record. `moves` tells whether a key is one of them."""
+    """The keys that move, on both sides, and the phase on record. `moves` tells whether a key is one of them.
+
+    `gave_way` is what gave way on the old side, and `kept` what was kept of that, by its place, for when that side has `parted`.
+    """
 
     def __init__(self, moves: Callable[[Key], bool]) -> None:
         self.moves = moves
         self.phase = Phase.PLANNED
         self.held: dict[Side, dict[Key, Entry]] = {side: {} for side in Side}
+        self.gave_way: list[Supersession] = []
+        self.kept: dict[int, tuple[Supersession, ...]] = {}
+        self.parted = False
         self._order: dict[Side, list[Key]] = {side: [] for side in Side}
 
     @property
@@ -117,6 +123,12 @@ class MigratingKeys:
         order = self._order[side]
         keys = order[start : start + size]
         return Page(tuple(key for key in keys if key in self.held[side]), start + len(keys), len(order))
+
+    def given_way(self, start: int, size: int) -> tuple[Supersession, ...]:
+        """Some of what gave way on the old side. Raises Unavailable while that holds a key."""
+        if left := len(self.held[Side.OLD]):
+            raise unavailable(f"the shard that leaves has {left} entries yet")
+        return tuple(self.gave_way[start : start + size])
 
     def _put(self, side: Side, key: Key, entry: Entry) -> None:
         if key not in self.held[side]:

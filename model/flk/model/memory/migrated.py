@@ -3,9 +3,20 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flk.model.effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, ReadPhase, Replace
+from flk.model.effects import (
+    Advance,
+    Forget,
+    GaveWay,
+    InsertOrGet,
+    Keep,
+    ListKeys,
+    LookAt,
+    Part,
+    ReadPhase,
+    Replace,
+)
 from flk.model.entries.entry import Entry
-from flk.model.entries.migration import MigratingKeys, Phase, ruler
+from flk.model.entries.migration import MigratingKeys, Phase, Side, ruler
 from flk.model.memory.performers import Performers
 
 if TYPE_CHECKING:  # the memory runtime has entries, and uses this
@@ -30,6 +41,9 @@ class MigratedStore:
             Replace: lambda e: self._reached().replace(e.side, e.key, e.seen, e.entry, e.phase),
             ListKeys: lambda e: self._reached().page(e.side, e.start, e.size),
             Forget: lambda e: self._reached().forget(e.side, e.key, e.phase),
+            GaveWay: lambda e: self._reached().given_way(e.start, e.size),
+            Keep: lambda e: self._reached().kept.update({e.start: e.rows}),
+            Part: lambda e: self._reach().part(e.kept),
         }
 
     def _reached(self) -> MigratingKeys:
@@ -47,8 +61,11 @@ class MigratedStore:
     def _insert_or_get(self, effect: InsertOrGet) -> Entry:
         entries = self._reach()
         stored = self._moving.insert_or_get(effect.side, effect.claim, effect.phase)
+        told = len(entries.superseded)
         if effect.merged:
             entries.merge(effect.claim)
         else:
             entries.insert_or_get(effect.claim)
+        if effect.side is Side.OLD:
+            self._moving.gave_way += entries.superseded[told:]
         return stored

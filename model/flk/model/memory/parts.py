@@ -5,11 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import MutableMapping
 from hashlib import sha256
 from heapq import nsmallest
+from itertools import chain, islice
 from random import Random
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, Supersession, export_order, join
-from flk.model.entries.migration import MigratingKeys
+from flk.model.entries.migration import MigratingKeys, Phase
 from flk.model.entries.rotten import RottenRows
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Tier, Tiers
@@ -294,6 +295,20 @@ class Entries:
             else:
                 self.entries[key] = now
         return changed
+
+    def part(self, kept: int) -> None:
+        """Let the old side go. What gave way there goes with it, and the first `kept` that were kept of that are told from now on
+        (MIG-9).
+        """
+        moving = self.migrating
+        if moving is None or moving.parted:
+            return
+        moving.require(Phase.CLEANED)
+        gone = set(map(id, moving.gave_way))  # of two that are equal, one may have given way elsewhere
+        stay = [row for row in self.superseded if id(row) not in gone]
+        pages = (moving.kept[place] for place in sorted(moving.kept))
+        self.superseded[:] = [*stay, *islice(chain.from_iterable(pages), kept)]
+        moving.parted = True
 
     def _join(self, claim: Claim, known: Entry | None) -> tuple[Entry, bool]:
         """What prevails from now on, and whether what was stored gave way."""

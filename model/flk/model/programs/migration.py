@@ -5,12 +5,25 @@ about one key run one after another, so that claims of a key take effect in log 
 replaces only what it has seen, so that no copy overtakes a claim.
 """
 
-from flk.model.effects import Advance, Forget, InsertOrGet, ListKeys, LookAt, Program, ReadPhase, Replace, Sleep
+from flk.model.effects import (
+    Advance,
+    Forget,
+    GaveWay,
+    InsertOrGet,
+    Keep,
+    ListKeys,
+    LookAt,
+    Part,
+    Program,
+    ReadPhase,
+    Replace,
+    Sleep,
+)
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import Phase, Side, follower, ruler
 from flk.spec.constants import CONSTANTS
 
-PAGE = 100  # keys listed at once
+PAGE = 100  # keys, or rows of what gave way, listed at once
 PACE = CONSTANTS.migration
 
 
@@ -57,8 +70,8 @@ def migrate(
     stays: bool = False,  # noqa: FBT001, FBT002
 ) -> Program[Phase]:
     """Move all keys, at most `rate` a second, with a pause of `settle` seconds before cutover and before cleanup; with `back`, go
-    back instead of cleaning up, and where the new side `stays` in the ring, take the keys out of it. Returns the phase in which it
-    ended.
+    back instead of cleaning up. Where the new side `stays` in the ring and the old one leaves it, let that go in the end, or, gone
+    back, take the keys out of the new one (MIG-9). Returns the phase in which it ended.
 
     It begins in the phase that is on record, whoever put it there, so a migrator that died at any step goes on by being started
     again (MIG-6). Raises Unavailable.
@@ -75,6 +88,8 @@ def migrate(
         phase = (yield from roll_back()) if back else (yield from Advance(Phase.CUT_OVER, Phase.CLEANED))  # clean_up
     if phase is Phase.CLEANED:
         yield from delete_old(rate)
+        if stays:
+            yield from part()
     if phase is Phase.ROLLED_BACK and stays:
         yield from delete_new(rate)
     return phase
@@ -122,6 +137,17 @@ def _delete(side: Side, phase: Phase, rate: float) -> Program[None]:
         for key in page.keys:
             yield from Forget(side, key, phase)
             yield from Sleep(1 / rate)
+
+
+def part() -> Program[None]:
+    """Let the shard go that is empty. What gave way in it is kept before, and told in its place from that moment on, so that
+    whoever lists what gave way finds each once (MIG-9).
+    """
+    kept = 0
+    while rows := (yield from GaveWay(kept, PAGE)):
+        yield from Keep(kept, rows)
+        kept += len(rows)
+    yield from Part(kept)
 
 
 def roll_back() -> Program[Phase]:

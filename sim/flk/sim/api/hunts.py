@@ -252,6 +252,7 @@ def hunt(
     upkeep: bool = False,
     audit_log: bool = False,
     policies: bool = False,
+    removals: bool = False,
     records: str | PathLike[str] | None = None,
     workers: int = -1,
     backend: str = PROCESSES,
@@ -267,6 +268,7 @@ def hunt(
     - `upkeep`: whether nodes of a drawn world write snapshots, remove what these cover, and mend what a store lost; likewise
     - `audit_log`: whether nodes of a drawn world write audit logs, which other regions cosign and monitor; likewise
     - `policies`: whether operators of a drawn world change the policies that nodes judge by; likewise
+    - `removals`: whether a shard leaves the stores of a drawn world; likewise, and those have neither upkeep nor an audit log
     - `records`, `workers`, `backend`, `progress`: as those of `sweep`
 
     The failure is the least seed that violates, however many workers there are. Raises UnusableInput for a scenario, a kind or
@@ -283,6 +285,7 @@ def hunt(
         upkeep=upkeep,
         audit_log=audit_log,
         policies=policies,
+        removals=removals,
         records=records,
     )
     chosen = seeds_of(seeds)
@@ -302,6 +305,7 @@ def search_space(
     upkeep: bool = False,
     audit_log: bool = False,
     policies: bool = False,
+    removals: bool = False,
     records: str | PathLike[str] | None = None,
 ) -> hunting.SearchSpace:
     """What a hunt with these arguments searches. Raises UnusableInput as `hunt` does."""
@@ -319,8 +323,13 @@ def search_space(
     fed = scenario or scenario_of(swarm(1), records)
     if policies and base is not None:
         raise UnusableInput("policies: only in drawn worlds is it asked for; a scenario says layout.policies itself")
+    if removals and (nodes > 1 or upkeep or audit_log or base is not None):
+        raise UnusableInput(
+            "removals: a shard leaves drawn worlds only, of one node to a region, without upkeep and audit log; a scenario says"
+            " layout.migration itself, with leaves = true"
+        )
     space = hunting.SearchSpace(
-        inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep, audit_log, policies
+        inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep, audit_log, policies, removals
     )
     if space.kinds:
         space.scenario(1)  # whether they have a place is told before anything runs

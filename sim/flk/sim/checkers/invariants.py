@@ -162,7 +162,11 @@ class Invariant(StrEnum):
     )
     MOVED_KEPT = (
         "migration-deletes-last",
-        "a key is deleted from the old shard alone, after cleanup began, and the new one has what was answered (MIG-5)",
+        "keys go from the old shard after cleanup began, when the new one has them, and copies after a rollback (MIG-5, MIG-9)",
+    )
+    PARTED = (
+        "removal-tells-what-gave-way",
+        "what gave way in a shard that leaves is told when it is gone, each time as often as before (MIG-9)",
     )
     ONE_ORDER = (
         "nodes-have-one-order",
@@ -232,6 +236,8 @@ class Invariant(StrEnum):
 
 OF_MIGRATION = frozenset(invariant for invariant in Invariant if invariant.startswith("migration-"))
 """What is asked only where a store is migrated."""
+OF_REMOVALS = frozenset({Invariant.PARTED})
+"""What is asked only where a shard leaves."""
 OF_AUDIT = frozenset(invariant for invariant in Invariant if invariant.startswith("audit-"))
 """What is asked only where there is an audit queue."""
 OF_NODES = frozenset({Invariant.ONE_ORDER, Invariant.ONE_ENTRY})
@@ -252,6 +258,7 @@ def without(layout: Layout) -> frozenset[Invariant]:
         OF_POLICIES: layout.policies,
         OF_TIERS: layout.tiers,
         OF_MIGRATION: layout.migration,
+        OF_REMOVALS: layout.migration and layout.migration.leaves,
         OF_NODES: layout.nodes > 1,
     }
     return frozenset(invariant for part, there in of_parts.items() if not there for invariant in part)

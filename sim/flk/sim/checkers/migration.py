@@ -1,5 +1,6 @@
 """The invariants of a migration: what was answered stays, through cutover, rollback and cleanup."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
@@ -13,7 +14,7 @@ from flk.sim.checkers.node import Reference
 from flk.sim.nodes.region import Region
 from flk.sim.scenarios.faults import Disk
 from flk.sim.scenarios.layout import Migration
-from flk.sim.world.events import Crashed, PhaseChanged, Replied, SideWritten
+from flk.sim.world.events import Crashed, PhaseChanged, Replied, ShardParted, SideWritten
 from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
 
@@ -64,6 +65,7 @@ class MigrationRules:
         observer.handle(Replied, self._check_replied)
         observer.handle(PhaseChanged, self._check_phase)
         observer.handle(SideWritten, self._check_written)
+        observer.handle(ShardParted, self._check_parted)
         observer.handle(Crashed, self._crash)
 
     def _check_replied(self, event: Replied) -> None:
@@ -150,6 +152,19 @@ class MigrationRules:
             lambda: f"{text(entry.timestamp)} was written to the {side} shard in phase {phase}, {key.pcs_id[:12]}",
         )
 
+    def _check_parted(self, event: ShardParted) -> None:
+        """What is told of what gave way is as before: an audit log asks by its number whether there is more of it."""
+        before, after = Counter(event.before), Counter(event.after)
+        self._checks.require(
+            Invariant.PARTED,
+            before == after,
+            event.region,
+            "parted",
+            lambda: (
+                f"{(before - after).total()} of {before.total()} that gave way are missing, {(after - before).total()} are new"
+            ),
+        )
+
     def _crash(self, event: Crashed) -> None:
         """A store that is lost comes back with what was shipped."""
         if event.fault.disk is Disk.LOST:
@@ -166,9 +181,10 @@ class MigrationRules:
                 end = Phase.ROLLED_BACK if self._layout.roll_back else Phase.CLEANED
                 due = {Phase.CLEANED: Side.OLD} | ({Phase.ROLLED_BACK: Side.NEW} if self._stays else {})
                 left = len(moving.held[due[moving.phase]]) if moving.phase in due else 0
+                gone = moving.parted or not self._stays or self._layout.roll_back
                 self._checks.require(
                     Invariant.MOVED_ORDER,
-                    moving.phase is end and not left,
+                    moving.phase is end and not left and gone,
                     name,
                     "end",
                     partial(_not_over, moving.phase, left),
@@ -203,4 +219,6 @@ class MigrationRules:
 
 
 def _not_over(phase: Phase, left: int) -> str:
-    return f"the migration is in phase {phase}, {left} keys are to be deleted yet, and time enough has passed"
+    return (
+        f"time enough has passed, and the migration is not over: it is in phase {phase}, with {left} keys to be deleted"
+    )

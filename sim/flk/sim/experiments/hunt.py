@@ -27,7 +27,7 @@ TRIAL = Budget(events=20_000_000, seconds=300, megabytes=4_000)
 class SearchSpace(NamedTuple):
     """What the trials of a hunt are drawn from: run inputs, the scenario whose faults are drawn (None: the world is drawn too), and
     the kinds of faults (none: all that the world has a place for), how many nodes a region of a drawn world has, whether they
-    do their upkeep, whether they write audit logs, and whether policies change that they judge by.
+    do their upkeep, whether they write audit logs, whether policies change that they judge by, and whether a shard leaves.
     """
 
     inputs: RunInputs
@@ -37,6 +37,7 @@ class SearchSpace(NamedTuple):
     upkeep: bool = False
     audit_log: bool = False
     policies: bool = False
+    removals: bool = False
 
     def scenario(self, seed: int) -> Scenario:
         """The scenario that is drawn for a seed."""
@@ -48,6 +49,7 @@ class SearchSpace(NamedTuple):
             upkeep=self.upkeep,
             audit_log=self.audit_log,
             policies=self.policies,
+            removals=self.removals,
         )
 
 

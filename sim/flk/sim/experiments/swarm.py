@@ -19,6 +19,7 @@ from flk.sim.experiments.worlds import (
     with_audit_log,
     with_nodes,
     with_policies,
+    with_removal,
     with_upkeep,
     world,
 )
@@ -176,17 +177,20 @@ def swarm(
     upkeep: bool = False,
     audit_log: bool = False,
     policies: bool = False,
+    removals: bool = False,
 ) -> Scenario:
     """The scenario of a seed. Of a base the faults are drawn anew and the rest is kept; without one all is drawn.
 
     Regions of a drawn world have so many `nodes`; of several, a fault of machines happens to one more often than to all. Nodes
-    of a drawn world do their `upkeep`, write an `audit_log`, or judge by `policies` that change, if that is asked for. `kinds`
-    are the kinds of faults to choose from, by default all that the world has a place for; a world that has a place for none of
-    them is drawn anew. Raises UnusableInput if the base has none, or no world of so many.
+    of a drawn world do their `upkeep`, write an `audit_log`, or judge by `policies` that change, and stores have `removals` of a
+    shard, if that is asked for. `kinds` are the kinds of faults to choose from, by default all that the world has a place for; a
+    world that has a place for none of them is drawn anew. Raises UnusableInput if the base has none, or no world of so many.
     """
     random_stream = RandomStream(seed, "swarm")
     wanted = tuple(kinds) or tuple(DRAWERS)
-    worlds = _worlds(seed, random_stream, nodes, upkeep=upkeep, audit_log=audit_log, policies=policies)
+    worlds = _worlds(
+        seed, random_stream, nodes, upkeep=upkeep, audit_log=audit_log, policies=policies, removals=removals
+    )
     among = [base] if base is not None else islice(worlds, MOST_WORLDS)
     scenario, usable = next(((each, has) for each in among if (has := _usable(wanted, each.layout))), (None, []))
     if scenario is None:
@@ -209,7 +213,14 @@ def swarm(
 
 
 def _worlds(
-    seed: int, random_stream: RandomStream, nodes: int, *, upkeep: bool, audit_log: bool, policies: bool
+    seed: int,
+    random_stream: RandomStream,
+    nodes: int,
+    *,
+    upkeep: bool,
+    audit_log: bool,
+    policies: bool,
+    removals: bool,
 ) -> Iterator[Scenario]:
     """The world of a seed, and others of the same seed, without end."""
     for number in count(1):
@@ -221,6 +232,8 @@ def _worlds(
             drawn = with_audit_log(drawn, random_stream.generator(f"audit log{again}"))
         if policies:
             drawn = with_policies(drawn, random_stream.generator(f"policies{again}"))
+        if removals:
+            drawn = with_removal(drawn, random_stream.generator(f"removals{again}"))
         yield drawn
 
 

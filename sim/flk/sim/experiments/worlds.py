@@ -23,7 +23,7 @@ ARRIVALS, CONVERGENCE, DURATION = 16.0, 25.0, 48.0
 QUICK = Seconds(0.02)
 """What a request takes at most, where passes have many on its way, and at the store."""
 UNHURRIED = Seconds(0.04)
-"""What a store that is migrated takes for a request at least, so that phases change while requests are between two steps."""
+"""What a store that is migrated takes for a request at least."""
 _REGIONS = ("eu", "us", "ap", "sa")
 
 
@@ -48,10 +48,18 @@ def world(seed: int, random: Random) -> Scenario:
         slo=Objectives(convergence=Seconds(CONVERGENCE)),
         layout=_layout(random, alone=len(regions) == 1),
     )
-    if drawn.layout.migration is None:
-        return drawn
-    service = max(drawn.policy.service, UNHURRIED)
-    return msgspec.structs.replace(drawn, policy=msgspec.structs.replace(drawn.policy, service=service))
+    return drawn if drawn.layout.migration is None else _unhurried(drawn)
+
+
+def with_removal(drawn: Scenario, random: Random) -> Scenario:
+    """The world with stores that a shard leaves while records come, and is often taken back before it is gone (MIG-9).
+
+    About half of the keys move, or a third, more than to a shard that joins; so they move faster, to be there in time.
+    """
+    plan = msgspec.structs.replace(_migration(random), rate=_log(random, 2, 50), leaves=True)
+    plan = msgspec.structs.replace(plan, roll_back=random.random() < 0.5)
+    layout = msgspec.structs.replace(drawn.layout, shards=random.choice((2, 2, 3)), tiers=None, migration=plan)
+    return _unhurried(msgspec.structs.replace(drawn, layout=layout))
 
 
 def with_nodes(drawn: Scenario, nodes: int) -> Scenario:
@@ -104,6 +112,12 @@ def with_policies(drawn: Scenario, random: Random) -> Scenario:
     """The world with logs that state policies, which operators change."""
     policies = Policies(Seconds(round(random.uniform(0.2, 2), 2)))
     return msgspec.structs.replace(drawn, layout=msgspec.structs.replace(drawn.layout, policies=policies))
+
+
+def _unhurried(drawn: Scenario) -> Scenario:
+    """The world with a store that takes its time, so that phases change while requests are between two steps."""
+    service = max(drawn.policy.service, UNHURRIED)
+    return msgspec.structs.replace(drawn, policy=msgspec.structs.replace(drawn.policy, service=service))
 
 
 def _hurried(drawn: Scenario) -> Scenario:
@@ -165,12 +179,7 @@ def _layout(random: Random, *, alone: bool) -> Layout:
     """Shards, tiers, a migration, an audit queue: each in some worlds. Only a region that is alone may forget within the run."""
     hot, warm = round(random.uniform(1, 6), 2), round(random.uniform(6, 15), 2)
     tiers = Tiers(hot_term=Seconds(hot), warm_term=Seconds(warm), move_interval=Seconds(2))
-    migration = Migration(
-        start=Seconds(round(random.uniform(2, 8), 2)),
-        rate=_log(random, 0.7, 20),
-        settle=Seconds(round(random.uniform(0.5, 3), 2)),
-        roll_back=random.random() < 0.3,
-    )
+    migration = _migration(random)
     audit = Audit(workers=random.randint(1, 3), work=_log(random, 0.05, 0.5), lease=Seconds(3), attempts=3)
     plain = Layout(
         shards=random.choice((1, 1, 2, 3)), replicas=random.choice((1, 1, 2)), takeover=_log(random, 0.1, 2.0)
@@ -185,6 +194,15 @@ def _layout(random: Random, *, alone: bool) -> Layout:
         tiers=tiers if moved < 0.3 else None,
         migration=migration if moved > 0.7 else None,
         audit=failing if audited else None,
+    )
+
+
+def _migration(random: Random) -> Migration:
+    return Migration(
+        start=Seconds(round(random.uniform(2, 8), 2)),
+        rate=_log(random, 0.7, 20),
+        settle=Seconds(round(random.uniform(0.5, 3), 2)),
+        roll_back=random.random() < 0.3,
     )
 
 

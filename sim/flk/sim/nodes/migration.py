@@ -3,7 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flk.model.effects import Advance, Effect, Forget, InsertOrGet, ListKeys, LookAt, Merge, Replace, Sleep, Store
+from flk.model.effects import (
+    Advance,
+    Effect,
+    Forget,
+    GaveWay,
+    InsertOrGet,
+    Keep,
+    ListKeys,
+    LookAt,
+    Merge,
+    Part,
+    Replace,
+    Sleep,
+    Store,
+)
 from flk.model.entries.entry import Key
 from flk.model.entries.migration import MigratingKeys, Phase, split
 from flk.model.flow.admission import require_level
@@ -135,11 +149,12 @@ class Migrator(Host):
         self.schedulers = {
             Sleep: lambda activity, effect: self.simulator.after(effect.seconds, self.complete, activity, effect),
             **dict.fromkeys((LookAt, Replace, Forget), self._visit),
+            **dict.fromkeys((GaveWay, Keep, Part), self._part),
             **dict.fromkeys((Advance, ListKeys), self._ask),
         }
         self.handlers = {
             Advance: self._advanced,
-            **dict.fromkeys((LookAt, Replace, Forget, ListKeys), self._asked),
+            **dict.fromkeys((LookAt, Replace, Forget, ListKeys, GaveWay, Keep, Part), self._asked),
         }
 
     def begin(self) -> None:
@@ -156,6 +171,11 @@ class Migrator(Host):
 
     def _visit(self, activity: Activity, effect: LookAt | Replace | Forget) -> None:
         shard = self._plan.shard(effect.side, effect.key)
+        self._lines.visit({shard: self._service(activity)}, self._served, activity, effect)
+
+    def _part(self, activity: Activity, effect: GaveWay | Keep | Part) -> None:
+        """What concerns the shard that leaves is asked of that, and what is kept of it goes to the first one."""
+        shard = self._region.shards.first if isinstance(effect, Keep) else self._plan.last
         self._lines.visit({shard: self._service(activity)}, self._served, activity, effect)
 
     def _served(self, silent: str, activity: Activity, effect: Effect[object]) -> None:

@@ -17,14 +17,14 @@ class ReshardingPlan:
 
     def __init__(self, shards: Shards, *, leaves: bool = False) -> None:
         self.failures: dict[str, float] = {}  # of second writes, by fault
+        self.last = shard_name(shards.layout.shards - leaves)  # the shard that joins or leaves
         self._before = shards.ring
         self._shards = shards
         if leaves:
             self._after = Ring(shard_name(number) for number in range(shards.layout.shards - 1))
         else:
-            joins = shard_name(shards.layout.shards)
-            self._after = Ring((*shards.ring.shards, joins))
-            shards.add(joins)
+            self._after = Ring((*shards.ring.shards, self.last))
+            shards.add(self.last)
 
     def moves(self, key: Key) -> bool:
         """Whether a key belongs to another shard from now on."""

@@ -37,8 +37,8 @@ class Migration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one `leaves`, and its keys move to the others (MIG-9).
 
     The migrator of every region begins at `start`, copies and verifies `rate` keys a second, waits `settle` before it cuts over,
-    and again before it cleans up. With `roll_back` it goes back instead of cleaning up, and the others keep no
-    copy of what would have left.
+    and again before it cleans up. With `roll_back` it goes back instead of cleaning up, and the others keep no copy of what would
+    have left.
     """
 
     start: Seconds

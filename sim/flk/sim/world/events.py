@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from flk.model.effects import Effect
-from flk.model.entries.entry import Claim, Entry, Key
+from flk.model.entries.entry import Claim, Entry, Key, Supersession
 from flk.model.entries.migration import Phase, Side
 from flk.model.entries.tasks import Task
 from flk.model.entries.tiers import Tier
@@ -215,6 +215,14 @@ class PhaseChanged(Event, frozen=True, gc=False):
     region: str
     phase: Phase
     leaves: bool = False  # a shard, where else one joins
+
+
+class ShardParted(Event, frozen=True, gc=False):
+    """A shard has left the store of a region; what was told to have given way until then, and what is told from now on."""
+
+    region: str
+    before: tuple[Supersession, ...]
+    after: tuple[Supersession, ...]
 
 
 class SideWritten(Event, frozen=True, gc=False):

@@ -28,6 +28,7 @@ from flk.sim.world.events import (
     Removed,
     RulingSwitched,
     SegmentSealed,
+    ShardParted,
     SideWritten,
     TierDropped,
     TierPlaced,
@@ -146,6 +147,12 @@ class WatchedEntries(Entries):
         for key, now in changed:
             self._observer.on(RulingSwitched(self._region, key, now))
         return changed
+
+    def part(self, kept: int) -> None:
+        """Let a shard go."""
+        before = tuple(self.superseded)
+        super().part(kept)
+        self._observer.on(ShardParted(self._region, before, tuple(self.superseded)))
 
     def sample(self, size: int, random: Random) -> tuple[Key, ...]:
         """At most `size` keys, each equally likely. Their order of arrival repeats with the run, so they need no sorting."""

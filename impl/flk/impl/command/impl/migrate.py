@@ -158,13 +158,15 @@ def rollback(
     with _ring(store, region, weaker=accept_weaker_store) as shards:
         if not _would(shards, "let the old shards serve alone again", json=json, dry_run=dry_run):
             _require(yes, "rollback")
+            leaving = _leaving(shards)
             with _progress(shards) as told:
                 steps.go_back(shards, rate, told)
-            _tell(
-                shards,
-                "rolled back; before a shard is added again, empty its store",
-                json=json,
+            kept = (
+                f"{leaving} stays, and the others keep no copy"
+                if leaving
+                else "before a shard is added again, empty its store"
             )
+            _tell(shards, f"rolled back; {kept}", json=json)
 
 
 @_commands.command()
@@ -185,9 +187,11 @@ def cleanup(
     with _ring(store, region, weaker=accept_weaker_store) as shards:
         if not _would(shards, "delete what moved from the old shards", json=json, dry_run=dry_run):
             _require(yes, "cleanup")
+            leaving = _leaving(shards)
             with _progress(shards) as told:
                 steps.clean_up(shards, rate, settle, told)
-            _tell(shards, "the migration is over", json=json)
+            rest = f"; take {leaving} out of the file on every node, and then stop its server" if leaving else ""
+            _tell(shards, f"the migration is over{rest}", json=json)
 
 
 @contextmanager
@@ -211,6 +215,11 @@ def _require(yes: bool, command: str) -> None:  # noqa: FBT001  (the option's va
         raise UnusableInput(
             f"flk migrate {command} changes what clients are answered from; add --yes, or look first with --dry-run"
         )
+
+
+def _leaving(shards: "Shards") -> str:
+    """The shard that is being removed, if one is."""
+    return shards.layout.move.leaves if shards.layout.move is not None else ""
 
 
 def _would(shards: "Shards", what: str, *, json: bool, dry_run: bool) -> bool:

@@ -29,6 +29,8 @@ flk hunt --upkeep --seeds 500
 
 flk hunt --audit-log --nodes 2 --seeds 500
 
+flk hunt --removals --seeds 500
+
 flk hunt --kind bit_rot --kind region_crash --kind object_loss
 """
 Programs = Annotated[
@@ -78,6 +80,9 @@ def hunt(
     policies: Annotated[
         bool, typer.Option("--policies", help="Operators of a small world change the policies that its nodes judge by.")
     ] = False,
+    removals: Annotated[
+        bool, typer.Option("--removals", help="A shard leaves the stores of a small world while records come.")
+    ] = False,
     programs: Programs = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -100,7 +105,14 @@ def hunt(
     base, chosen, kinds = scenario or None, seeds_of(seeds), kind or ()
     if check_determinism:
         space = search_space(
-            base, programs or None, kinds=kinds, nodes=nodes, upkeep=upkeep, audit_log=audit_log, policies=policies
+            base,
+            programs or None,
+            kinds=kinds,
+            nodes=nodes,
+            upkeep=upkeep,
+            audit_log=audit_log,
+            policies=policies,
+            removals=removals,
         )
         checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
     result = run_hunt(
@@ -113,6 +125,7 @@ def hunt(
         upkeep=upkeep,
         audit_log=audit_log,
         policies=policies,
+        removals=removals,
         workers=workers,
         backend=backend,
         progress=False if json else None,
