@@ -20,6 +20,7 @@ from flk.conformance.drafts import (
     notes,
     numbers,
     placement,
+    policies,
     records,
     segments,
     signals,
@@ -45,6 +46,7 @@ _MODULES = (
     placement,
     drawing,
     notes,
+    policies,
     nodes,
 )
 
