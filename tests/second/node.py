@@ -59,7 +59,12 @@ class Node:
     def _claim(self, tenant: str, record: dict[str, Any], policy: Mapping[str, Any]) -> Reply:
         """Insert or get, and say what is stored (DUP-1, DUP-2)."""
         digest = content_digest(record)
-        new = {"digest": digest, "timestamp": f"{self.clock:016x}", "region": self.region, **judge(record, policy=policy)}
+        new = {
+            "digest": digest,
+            "timestamp": f"{self.clock:016x}",
+            "region": self.region,
+            **judge(record, policy=policy),
+        }
         stored = self.store.setdefault((tenant, record["pcs_id"]), new)
         shown = {"pcs_id": record["pcs_id"], **stored}
         if stored["digest"] != digest:

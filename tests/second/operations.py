@@ -87,9 +87,7 @@ def _scan(given: Given) -> object:
 
 
 def _node(given: Given) -> object:
-    node = Node(
-        given["region"], given["keys"], given["profiles"], given.get("vrf_keys", {}), _policies_of(given)
-    )
+    node = Node(given["region"], given["keys"], given["profiles"], given.get("vrf_keys", {}), _policies_of(given))
     return [node.submit(Fraction(a["at"]), a["tenant"], a["body"].encode()) for a in given["arrivals"]]
 
 

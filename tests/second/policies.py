@@ -173,6 +173,15 @@ def faults(fields: Mapping[str, Any]) -> Iterator[str]:
     slopes = finite(fields, "sticky_D_hat_max", "non_sticky_D_hat_min")
     if len(slopes) == 2 and slopes[0] >= slopes[1]:
         yield "sticky_D_hat_max"
+    yield from misspelt(fields)
+    if "flags" in fields:
+        yield from flags(fields["flags"])
+    if "scrutiny" in fields:
+        yield from scrutiny(fields["scrutiny"])
+
+
+def misspelt(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Texts at fault."""
     patterns = {
         "version": LIMITS["version_pattern"],
         "created_at": f"({LIMITS['created_at_pattern'][1:-1]})?",
@@ -187,10 +196,6 @@ def faults(fields: Mapping[str, Any]) -> Iterator[str]:
             yield name
     if "vrf_mode" in fields and fields["vrf_mode"] not in LIMITS["vrf_modes"]:
         yield "vrf_mode"
-    if "flags" in fields:
-        yield from flags(fields["flags"])
-    if "scrutiny" in fields:
-        yield from scrutiny(fields["scrutiny"])
 
 
 def finite(fields: Mapping[str, Any], *names: str) -> list[Fraction]:
@@ -322,4 +327,5 @@ def is_vouched(policy: Mapping[str, Any], keys: Mapping[str, bytes]) -> bool:
 def in_share(version: str, tenant: str, share: int) -> bool:
     """Whether a policy that is staged for a share judges a tenant's records (POL-7)."""
     drawn = int.from_bytes(sha256(f"{version}\n{tenant}".encode()).digest()[:8], "big")
-    return drawn % LIMITS["share_parts"] < share
+    parts: int = LIMITS["share_parts"]
+    return drawn % parts < share

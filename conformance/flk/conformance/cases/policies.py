@@ -29,8 +29,10 @@ tenants = st.text("abzABZ019._-", min_size=1, max_size=6) | st.just("x" * 64)
 def numbers(most: float, least: int = 0) -> SearchStrategy[float]:
     """Whole billionths up to a bound, often near one of the ends."""
     top = round(most * NANO)
-    count = st.integers(least, top) | st.sampled_from([least, least + 1, top - 1, top]) | st.integers(0, 8).map(
-        lambda eighths: max(least, top * eighths // 8)
+    count = (
+        st.integers(least, top)
+        | st.sampled_from([least, least + 1, top - 1, top])
+        | st.integers(0, 8).map(lambda eighths: max(least, top * eighths // 8))
     )
     return count.map(lambda billionths: billionths / NANO)
 
@@ -42,7 +44,9 @@ def scrutinies(draw: DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         found["slope"] = sorted(draw(st.lists(numbers(SLOPE_MAX), min_size=2, max_size=2)))
     scores = sorted(draw(st.lists(numbers(1, 1), min_size=2, max_size=2)))
-    found |= {name: score for name, score in zip(("escalate_from", "reject_from"), scores, strict=True) if draw(st.booleans())}
+    found |= {
+        name: score for name, score in zip(("escalate_from", "reject_from"), scores, strict=True) if draw(st.booleans())
+    }
     return found or {"counts": True}
 
 
@@ -86,7 +90,10 @@ plain_or_drawn = st.just(PLAIN) | fields() | fields()
 def documents(draw: DrawFn) -> dict[str, Any]:
     """A policy as a file has it, an integer here and there, raw or escaped, on one line or on many."""
     found = draw(plain_or_drawn)
-    whole = {name: int(x) if isinstance(x, float) and x.is_integer() and draw(st.booleans()) else x for name, x in found.items()}
+    whole = {
+        name: int(x) if isinstance(x, float) and x.is_integer() and draw(st.booleans()) else x
+        for name, x in found.items()
+    }
     return {"document": json.dumps(whole, indent=draw(st.sampled_from([None, 1])), ensure_ascii=draw(st.booleans()))}
 
 
@@ -95,9 +102,13 @@ values = (
     | st.booleans()
     | st.integers(-2, 5)
     | st.integers(-NANO, 4 * NANO).map(lambda n: n / NANO)
-    | st.sampled_from(["", "1.2.3", "1.2", "ops", "off", "2026-01-01T00:00:00Z", "A" * 86 + "==", [], {}, [1, 2], [0.5, 0.4]])
+    | st.sampled_from(
+        ["", "1.2.3", "1.2", "ops", "off", "2026-01-01T00:00:00Z", "A" * 86 + "==", [], {}, [1, 2], [0.5, 0.4]]
+    )
 )
-odd_fields = st.sampled_from([*PLAIN, "name", "created_at", "flags", "vrf_mode", "scrutiny", "signed_by", "active", "TOL_D"])
+odd_fields = st.sampled_from(
+    [*PLAIN, "name", "created_at", "flags", "vrf_mode", "scrutiny", "signed_by", "active", "TOL_D"]
+)
 
 
 @composite
@@ -114,7 +125,9 @@ def mistaken(draw: DrawFn) -> dict[str, Any]:
             case 2:
                 found.pop(draw(st.sampled_from(sorted(found))), None)
             case _:
-                found["scrutiny"] = {draw(st.sampled_from(["counts", "slope", "escalate_from", "Counts"])): draw(values)}
+                found["scrutiny"] = {
+                    draw(st.sampled_from(["counts", "slope", "escalate_from", "Counts"])): draw(values)
+                }
     lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in found.items()]
     if lines and draw(st.integers(0, 4)) == 0:
         lines.insert(draw(st.integers(0, len(lines))), draw(st.sampled_from(lines)))
@@ -123,6 +136,10 @@ def mistaken(draw: DrawFn) -> dict[str, Any]:
 
 no_documents = st.sampled_from(sorted(NO_DOCUMENTS.values())).map(lambda content: {"document_base64": packed(content)})
 cut = st.builds(lambda document, place: {"document": document["document"][:place]}, documents(), st.integers(0, 300))
+
+
+BOUND = {"signature", "sticky_D_hat_max", "non_sticky_D_hat_min", "alpha", "beta", "gamma"}
+"""Fields that cannot be changed alone."""
 
 
 @composite
@@ -137,7 +154,7 @@ def signed(draw: DrawFn) -> dict[str, Any]:
             made[place // 8] ^= 1 << place % 8
         case 1:
             changed = draw(fields())
-            name = draw(st.sampled_from(sorted(changed.keys() - {"signature", "sticky_D_hat_max", "non_sticky_D_hat_min", "alpha", "beta", "gamma"})))
+            name = draw(st.sampled_from(sorted(changed.keys() - BOUND)))
             found[name] = changed[name]
     keys = {"ops": packed(KEY.public()), "ops-2": packed(OTHER.public())}
     document = json.dumps({**found, "signature": b64encode(made).decode()})
@@ -189,7 +206,9 @@ CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     "policy_mistakes": mistaken() | mistaken() | mistaken() | no_documents | cut,
     "earlier_policy_digest": documents(),
     "sign_policy": st.builds(
-        lambda document, secret: {**document, "secret": packed(secret)}, documents(), st.binary(min_size=32, max_size=32)
+        lambda document, secret: {**document, "secret": packed(secret)},
+        documents(),
+        st.binary(min_size=32, max_size=32),
     ),
     "authenticate_policy": signed(),
     "policy_share": st.fixed_dictionaries(

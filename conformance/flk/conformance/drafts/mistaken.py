@@ -1,4 +1,4 @@
-"""What is wrong with documents that are no policies: by field, and by what is wrong, the rule that it breaks, why, and the value."""
+"""What is wrong with documents that are no policies: of each field by what is wrong, the rule that it breaks, why, the value."""
 
 from flk.spec.constants import CONSTANTS
 

@@ -52,9 +52,7 @@ def policy() -> Iterator[Draft]:
         yield Draft(f"valid/{slug}", comment, Document(document), (asks,), (POLICIES,))
     for slug, comment, requirement, document in _mistaken():
         flags = ("repeated-key",) if "twice" in slug else ()
-        yield Draft(
-            f"none/{slug}", comment, Document(document), (requirement,), (POLICIES, *flags), (READ, None)
-        )
+        yield Draft(f"none/{slug}", comment, Document(document), (requirement,), (POLICIES, *flags), (READ, None))
     for slug, content in NO_DOCUMENTS.items():
         asked = Document(document_base64=content)
         comment = "one JSON object in UTF-8, and nothing else"
@@ -90,7 +88,7 @@ def _valid() -> dict[str, tuple[str, str]]:
         "signed_by": "ops-2026",
         "signature": SIGNATURE,
     }
-    found = {
+    return {
         "plain": ("absent fields are stated as empty", text()),
         "stated-empty": ("absent or empty is one", text(name="", description="", created_at="", flags={})),
         "unsigned": ("who signed is not covered", text(signed_by="", signature="")),
@@ -132,7 +130,6 @@ def _valid() -> dict[str, tuple[str, str]]:
         "asks/greatest-score": ("at most 1", text(scrutiny={"reject_from": 1})),
         "asks/one-score": ("the first may be the second", text(scrutiny={"escalate_from": 0.5, "reject_from": 0.5})),
     }
-    return found
 
 
 MOST = {"tol_D": 1, "tol_budget": 1, "alpha": 1, "beta": 0, "gamma": 0, "base": 1, "D0": 3} | {
@@ -211,7 +208,8 @@ def authenticate_policy() -> Iterator[Draft]:
     """Signatures that count, and all kinds of those that do not."""
     keys = {"ops": KEY.public(), "other": OTHER.public()}
     whole = {"name": "n", "scrutiny": {"escalate_from": 0.4}, "vrf_mode": "shadow"}
-    for slug, changes in {"plain": {}, "everything": whole, "vrf-off": {"vrf_mode": "off"}}.items():
+    documents: dict[str, dict[str, Any]] = {"plain": {}, "everything": whole, "vrf-off": {"vrf_mode": "off"}}
+    for slug, changes in documents.items():
         asked = SignedPolicy(_signed(**changes), keys=keys)
         yield Draft(f"signed/{slug}", "the key that is named made it", asked, (SIGNS,), (POLICIES, "ed25519"))
     twin = {"twin": KEY.public(), "ops": OTHER.public()}

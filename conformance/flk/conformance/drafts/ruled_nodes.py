@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from flk.conformance.drafts.draft import NOW, Draft
+from flk.conformance.drafts.draft import NOW, SECRET, Draft
 from flk.conformance.drafts.drawing import VRF, with_proof
 from flk.conformance.drafts.policies import POLICIES
 from flk.conformance.drafts.rulings import ruling
-from flk.conformance.drafts.visits import DRAWING_KEYS, JUDGED, KEYS, SECRET, body, plain, proven, with_sig
+from flk.conformance.drafts.visits import DRAWING_KEYS, JUDGED, KEYS, body, plain, proven, with_sig
 from flk.conformance.operations.forms import Keys
 from flk.conformance.operations.node import Arrival, NodeInput, Stating
 from flk.model.entries.scrutiny import Scrutiny
@@ -15,7 +15,7 @@ from flk.model.policies.ruling import ALL, part_of
 from flk.model.record.canonical import Profile
 
 LOOSE = ruling(version="1.1.0", tol_budget=0.5)
-STRICT = ruling(version="1.2.0", tol_D=0.0)
+STRICT = ruling(version="1.2.0", tol_D=0.01)
 WARY = ruling(version="1.1.5", tol_budget=0.5, scrutiny=Scrutiny(slope=(1.5, 3.5)))
 ODD = ruling(version="1.3.1", scrutiny=Scrutiny(reject_from=1e-9))
 ASKING = ruling(version="1.4.0", vrf_mode=VrfMode.ENFORCED)
@@ -25,7 +25,7 @@ TENANTS = ("default", "other")
 
 def ruled() -> Iterator[Draft]:
     """Policies in force and staged, for all, for some and for nobody."""
-    far, exact = body(budget=0.512345679), body(D_hat=1.0, epoch=2)
+    far, exact = body(budget=0.512345679), body(D_hat=1.001234567, epoch=2)
     comment = "the outcome is that of the policy in the log"
     yield _stated("in-force/loose", comment, "POL-8", Stating(LOOSE), far, exact)
     yield _stated("in-force/strict", comment, "POL-8", Stating(STRICT), far, exact, body(epoch=3))
@@ -33,7 +33,9 @@ def ruled() -> Iterator[Draft]:
     dense = body(r=0.001357911, budget=0.551357913)
     yield _stated("in-force/rejecting", comment, "POL-12", Stating(ODD), body(epoch=2), dense, dense)
     yield _stated("in-force/none", "the default has the numbers of the specification", "POL-8", Stating(), far, exact)
-    yield _stated("repeat", "the stored outcome, whatever it is", "JDG-5", Stating(STRICT), body(), body(), body(r=0.6))
+    yield _stated(
+        "repeat", "the stored outcome, whatever it is", "JDG-5", Stating(STRICT), body(), body(), body(r=0.601357911)
+    )
     for in_force, staged in ((None, LOOSE), (WARY, STRICT)):
         parts = {tenant: part_of(staged.version, tenant) for tenant in TENANTS}
         for share in sorted({0, ALL, *parts.values(), *(part + 1 for part in parts.values())}):
@@ -51,7 +53,9 @@ def ruled() -> Iterator[Draft]:
     backwards = Stating(ASKING, TRYING, part_of(TRYING.version, "default") + 1)
     yield _drawn("proofs-on-trial", "a policy that tries proofs asks for none", backwards, plainly, drawn, wrong)
     no_proof = with_sig(with_proof(plain(), seed=7), SECRET)
-    yield _drawn("proofs-in-force", "whose policy asks for proofs, needs one", Stating(ASKING), no_proof, plainly, drawn)
+    yield _drawn(
+        "proofs-in-force", "whose policy asks for proofs, needs one", Stating(ASKING), no_proof, plainly, drawn
+    )
 
 
 def _of(tenant: str) -> str:

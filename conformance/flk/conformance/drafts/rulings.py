@@ -1,4 +1,4 @@
-"""Drafts of `judge` and `node` under policies: both sides of each number by a billionth, and what is asked besides (POL-8, SAN-*)."""
+"""Drafts of `judge` under policies: both sides of each number by a billionth, and what is asked besides (POL-8, SAN-*)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import msgspec
 from flk.conformance.drafts.draft import Draft, fields
 from flk.conformance.drafts.policies import POLICIES
 from flk.conformance.operations.records import JudgedRecord
-from flk.model.entries.scrutiny import Scrutiny, anomaly
+from flk.model.entries.scrutiny import OFF, Scrutiny, anomaly
 from flk.model.policies.document import DEFAULT, Policy, VrfMode
 from flk.model.record.canonical import round9
 from flk.model.record.record import Pcs
@@ -116,7 +116,7 @@ def _weights() -> Iterator[Draft]:
 
 def _alike() -> Iterator[Draft]:
     record = claimed(ruling(), D_hat=1.1)
-    for slug, changes in {
+    same: dict[str, dict[str, Any]] = {
         "nothing": {},
         "version": {"version": "9.0.0"},
         "words": {"name": "n", "description": "d", "created_at": "2026-01-01T00:00:00Z"},
@@ -124,7 +124,8 @@ def _alike() -> Iterator[Draft]:
         "signature": {"signed_by": "ops", "signature": "A" * 86 + "=="},
         "vrf-shadow": {"vrf_mode": VrfMode.SHADOW},
         "vrf-enforced": {"vrf_mode": VrfMode.ENFORCED},
-    }.items():
+    }
+    for slug, changes in same.items():
         yield _judged(f"alike/{slug}", "the outcome does not depend on it", "JDG-5", record, ruling(**changes))
 
 
@@ -205,8 +206,10 @@ def _scores() -> Iterator[Draft]:
             for threshold in _beside(score) if score else (BILLIONTH,):
                 if not 0 < threshold <= 1:
                     continue
-                policy = ruling(**LOOSE, scrutiny=Scrutiny(**{name: threshold}))
-                record = _counted(policy, {2: 1, 4: 8, 8: 64} if signals.get("D_hat", 1) > 2 else {2: 5, 4: 10}, **signals)
+                policy = ruling(**LOOSE, scrutiny=msgspec.structs.replace(OFF, **{name: threshold}))
+                record = _counted(
+                    policy, {2: 1, 4: 8, 8: 64} if signals.get("D_hat", 1) > 2 else {2: 5, 4: 10}, **signals
+                )
                 comment = "in billionths, every quotient rounded down; who reaches the score is concerned"
                 yield _judged(f"{name}/{slug}/{threshold:.9f}", comment, "SAN-4", record, policy, "tolerance-edge")
 

@@ -5,12 +5,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from flk.conformance.operations.forms import Form
-from flk.model.entries.entry import Outcome
+from flk.model.entries.entry import Outcome, Reason
 from flk.model.entries.entry import content_digest as model_digest
 from flk.model.entries.judgement import judge as model_judge
 from flk.model.policies.document import Policy
 from flk.model.record import identity
 from flk.model.record.record import Pcs, decode
+from flk.spec.constants import CONSTANTS
 
 
 class Triple(Form, frozen=True):
@@ -42,6 +43,16 @@ class JudgedRecord(ValidRecord, frozen=True):
     """The same, and a policy to judge it by (none: the default), whose signature is not looked at either."""
 
     policy: Policy | None = None
+
+
+def tolerance(given: JudgedRecord) -> float:
+    """By how much a claimed slope may differ."""
+    return CONSTANTS.judgement.tolerance_D_hat if given.policy is None else given.policy.tol_D
+
+
+def is_scrutinised(told: Outcome) -> bool:
+    """Whether what is asked besides rejects a record."""
+    return not told.accepted and told.reason is not Reason.D_HAT
 
 
 def pcs_id(given: Triple) -> str:

@@ -69,6 +69,9 @@ func main() {
 	for _, name := range []string{"tlog", "note_signature", "checkpoint", "tiles"} {
 		hello.Declined[name] = "the logs of auditors are not read here; golang.org/x/mod/sumdb does it"
 	}
+	for _, name := range []string{"policies", "policy", "policy_mistakes", "earlier_policy_digest", "sign_policy", "authenticate_policy", "policy_share"} {
+		hello.Declined[name] = "records are judged by the default policy alone here"
+	}
 	if err := subject.Serve(os.Stdin, os.Stdout, hello, operations); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
