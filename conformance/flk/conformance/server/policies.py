@@ -23,6 +23,8 @@ from flk.model.record.canonical import round9
 from flk.model.record.signals import budget, regime
 
 PATH = "/admin/policies"
+NO_POLICIES: tuple[dict[str, Any], ...] = ({"tol_D": 1.000000001}, {"scrutiny": {}}, {"gamma": 1.0}, {"active": True})
+NO_CHANGES: tuple[dict[str, Any], ...] = ({}, {"kind": "forced"}, {"kind": "registered"})
 
 
 @check("POL-3", "POL-6", "POL-9", "POL-10", "API-6")
@@ -40,14 +42,14 @@ def admin_tells_policies(server: Server) -> None:
     forged = msgspec.structs.replace(following, signed_by="nobody", signature="A" * 86 + "==")
     reply = _post(server, {"kind": "registered", "policy": _document(forged)})
     _expect_refused(reply, 400, "POL-5", "a policy that a key of nobody's signed")
-    for changes in ({"tol_D": 1.000000001}, {"scrutiny": {}}, {"gamma": 1.0}, {"active": True}):
+    for changes in NO_POLICIES:
         wrong = {"kind": "registered", "policy": {**_document(forged), **changes}}
         reply = _post(server, wrong)
         expect_status(reply, 400, f"what is no policy: {changes}")
         if reply.json().get("requirement") == "POL-5":
             raise Failed(f"what is no policy is refused for its signature alone: {changes}: {reply}")
-    for wrong in ({}, {"kind": "forced"}, {"kind": "registered"}):
-        expect_status(_post(server, wrong), (400, 409), f"what is no change of policies: {wrong}")
+    for asked in NO_CHANGES:
+        expect_status(_post(server, asked), (400, 409), f"what is no change of policies: {asked}")
     for kind in ("staged", "promoted", "rolled_back"):
         reply = _post(server, {"kind": kind, "version": following.version})
         _expect_refused(reply, 409, "POL-6", f"{kind}: a policy that is not known")
