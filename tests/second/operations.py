@@ -210,6 +210,9 @@ OPERATIONS: dict[str, Callable[[Given], object]] = {
     "earlier_policy_digest": lambda given: policies.earlier_digest(_read(given)),
     "sign_policy": lambda given: packed(policies.sign(_read(given), unpacked(given["secret"]))),
     "authenticate_policy": _authenticate_policy,
+    "judging_policy": lambda given: policies.judging(
+        given["stated"], {name: unpacked(key) for name, key in given["keys"].items()}, given["tenant"]
+    ),
     "policy_share": lambda given: policies.in_share(given["version"], given["tenant"], given["share"]),
     "node": _node,
 }

@@ -1,5 +1,6 @@
 """Policies from the texts of POL-1 to POL-5, POL-7 and POL-12: what is one, what names it, who vouches for it, whom it judges."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -322,6 +323,28 @@ def is_vouched(policy: Mapping[str, Any], keys: Mapping[str, bytes]) -> bool:
     key = keys.get(policy.get("signed_by", ""))
     signature = one_spelling(policy.get("signature", ""))
     return key is not None and signature is not None and ed25519.verify(key, canonical(policy), signature)
+
+
+def judging(stated: str, keys: Mapping[str, bytes], tenant: str) -> str:
+    """The version of the policy that judges a tenant's records in a segment that states this (POL-5, POL-7, POL-9)."""
+    try:
+        ruling = json.loads(stated)
+        known = {each["version"]: each for each in ruling.get("policies", ())}
+    except (ValueError, AttributeError):
+        raise Broken("POL-9") from None
+    in_force, candidate = ruling.get("in_force") or LIMITS["default_version"], ruling.get("candidate", "")
+    if not {in_force, candidate or in_force} <= {LIMITS["default_version"], *known}:
+        raise Broken("POL-9")
+    if not all(is_vouched(each, keys) and says_no_more(each) for each in known.values()):
+        raise Broken("POL-5")
+    return candidate if candidate and in_share(candidate, tenant, ruling.get("share", 0)) else in_force
+
+
+def says_no_more(value: Any) -> bool:
+    """Whether no number of a policy has more digits than are signed."""
+    if isinstance(value, Mapping | list):
+        return all(map(says_no_more, value.values() if isinstance(value, Mapping) else value))
+    return not isinstance(value, float) or nearest(in_billionths(value)) == value
 
 
 def in_share(version: str, tenant: str, share: int) -> bool:

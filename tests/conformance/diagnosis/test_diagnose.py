@@ -183,6 +183,7 @@ UNKNOWN = {
     "states_that_proofs_are_off": "POL-3: a digest of other bytes is as good as any other",
     "one_mistake_at_a_time": "POL-2: which mistake is told first is the reader's own",
     "earlier_numbers_as_in_python": "POL-4: a digest of other bytes is as good as any other",
+    "trusts_what_is_signed": "POL-5: a version is told where none should be",
     "signs_the_file": "POL-5: a signature of other bytes is as good as any other",
     "staged_for_all": "POL-7, VRF-6: the outcomes are those of a policy, and of the wrong one",
 }

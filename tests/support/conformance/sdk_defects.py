@@ -29,7 +29,15 @@ from flk.conformance.operations.forms import timestamp
 from flk.conformance.operations.node import Answered, NodeInput
 from flk.conformance.operations.notes import CheckpointInput, NoteInput, Signed, Tiled, TilesInput
 from flk.conformance.operations.placement import PauseInput, RingInput
-from flk.conformance.operations.policies import Document, Fault, Named, SignedPolicy, StagedFor, UnsignedPolicy
+from flk.conformance.operations.policies import (
+    Document,
+    Fault,
+    Named,
+    SignedPolicy,
+    StagedFor,
+    StatedPolicies,
+    UnsignedPolicy,
+)
 from flk.conformance.operations.records import Body, JudgedRecord, Triple, ValidRecord, is_scrutinised, tolerance
 from flk.conformance.operations.segments import DamagedSegment, FrameInput, NamedSegment, ScanResult
 from flk.conformance.operations.signals import Coherence, Counts, Plane, RawBytes, ScaledCloud, SeededCloud, Signals
@@ -986,6 +994,13 @@ def any_policy_key(given: SignedPolicy) -> bool:
         except Refused:
             continue
     return operations.policies.authenticate_policy(given)
+
+
+@caught_by("judging_policy/doubted/tenth-decimal")
+def trusts_what_is_signed(given: StatedPolicies) -> str:
+    """Only the signature is looked at, over bytes that round."""
+    ruling = json.loads(given.stated, parse_float=lambda text: round9(float(text)))
+    return operations.policies.judging_policy(msgspec.structs.replace(given, stated=json.dumps(ruling)))
 
 
 @caught_by("policy_share/1.1.0/default/2588")

@@ -35,7 +35,7 @@ def _flags(operation: str, question: Question) -> Iterator[str]:
     yield from profiles & {"judged", "shortest"}
     if "policy" in operation or question.get("policy") or question.get("policies"):
         yield "policies"
-    if operation in {"sign_policy", "authenticate_policy"}:
+    if operation in {"sign_policy", "authenticate_policy", "judging_policy"}:
         yield "ed25519"
     if operation in {"sign", "authenticate", "node"} and '"ed25519"' in json.dumps(question):
         yield "ed25519"

@@ -200,6 +200,25 @@ def stated(draw: DrawFn) -> dict[str, Any]:
     return found
 
 
+@composite
+def segments(draw: DrawFn) -> dict[str, Any]:
+    """What a segment states of one or two policies, with a chance that one of them is not what was signed."""
+    known = []
+    for version in ("1.1.0", "1.2.0")[: draw(st.integers(1, 2))]:
+        found = {**draw(plain_or_drawn), "version": version, "signed_by": "ops"}
+        policy = msgspec.convert({**found, "signature": ""}, Policy)
+        known.append({**found, "signature": b64encode(KEY.sign(canonical_policy(policy))).decode()})
+    if draw(st.integers(0, 3)) == 0:
+        odd = draw(st.sampled_from(known))
+        name = draw(st.sampled_from(["tol_D", "D0", "base", "sticky_D_hat_max"]))
+        odd[name] += draw(st.sampled_from([1e-9, 1e-10, 4e-10, -1e-9]))
+    versions_of = ["1.0.0", *(each["version"] for each in known)]
+    found = {"policies": known, "in_force": draw(st.sampled_from([*versions_of, *versions_of, "1.3.0"]))}
+    if draw(st.booleans()):
+        found |= {"candidate": draw(st.sampled_from(versions_of)), "share": draw(st.integers(0, LIMITS.share_parts))}
+    return {"stated": json.dumps(found), "keys": {"ops": packed(KEY.public())}, "tenant": draw(tenants)}
+
+
 CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     "judge": judged() | ruled(),
     "policy": documents() | documents() | mistaken() | no_documents | cut,
@@ -211,6 +230,7 @@ CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
         st.binary(min_size=32, max_size=32),
     ),
     "authenticate_policy": signed(),
+    "judging_policy": segments(),
     "policy_share": st.fixed_dictionaries(
         {"version": versions, "share": st.integers(0, LIMITS.share_parts), "tenant": tenants}
     ),

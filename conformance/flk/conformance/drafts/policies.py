@@ -10,7 +10,7 @@ import msgspec
 from flk.conformance.drafts.draft import Draft
 from flk.conformance.drafts.mistaken import MISTAKEN, NO_DOCUMENTS, TOGETHER
 from flk.conformance.drafts.weak_points import GROUP_ORDER, SMALL_ORDER
-from flk.conformance.operations.policies import Document, SignedPolicy, StagedFor, UnsignedPolicy
+from flk.conformance.operations.policies import Document, SignedPolicy, StagedFor, StatedPolicies, UnsignedPolicy
 from flk.model.policies.document import DEFAULT, Policy, canonical_policy, policy_digest
 from flk.model.policies.reading import DOCUMENT, read
 from flk.model.policies.ruling import ALL, part_of
@@ -279,6 +279,65 @@ def _signed(signed_by: str = "ops", **changes: object) -> str:
     """A document with the key's signature, whoever it says signed it."""
     made = KEY.sign(canonical_policy(said(text(**changes))))
     return text(**changes, signed_by=signed_by, signature=b64encode(made).decode())
+
+
+def judging_policy() -> Iterator[Draft]:
+    """What segments state: policies of which each is signed, or one is not; and what states none."""
+    first, second = (json.loads(_signed(version=version)) for version in ("1.1.0", "1.2.0"))
+    foreign = json.loads(text(version="1.2.0", **_with(OTHER.sign(canonical_policy(said(text(version="1.2.0")))))))
+    part = part_of("1.2.0", "default")
+    both: dict[str, Any] = {"policies": [first, second], "in_force": "1.1.0"}
+    whole = {
+        "known": {"policies": [first]},
+        "in-force": {"policies": [first], "in_force": "1.1.0"},
+        "known-and-in-force": {"policies": [first, second], "in_force": "1.1.0", "before": ["1.0.0"]},
+        "staged-for-nobody": both | {"candidate": "1.2.0"},
+        "staged-up-to-it": both | {"candidate": "1.2.0", "share": part},
+        "staged-beyond-it": both | {"candidate": "1.2.0", "share": part + 1},
+        "staged-for-all": both | {"candidate": "1.2.0", "share": ALL},
+        "staged-beside-the-default": {"policies": [second], "candidate": "1.2.0", "share": part + 1},
+        "rolled-back": {"policies": [first, second], "in_force": "1.0.0", "number": 4},
+        "a-share-of-nothing": both | {"share": ALL},
+    }
+    for slug, stated in whole.items():
+        yield _in_segment(f"signed/{slug}", "what is stated holds in the segment", SHARES, json.dumps(stated))
+    tenth = json.dumps(both).replace('"sticky_D_hat_max": 1.5', '"sticky_D_hat_max": 1.4999999996')
+    unsigned = {**first, "signature": ""}
+    doubted = {
+        "unsigned": json.dumps(both | {"policies": [unsigned, second]}),
+        "of-another-key": json.dumps(both | {"policies": [first, foreign]}),
+        "one-that-is-not-used": json.dumps({"policies": [first, foreign], "in_force": "1.1.0"}),
+        "one-that-is-not-used-and-nobody-signed": json.dumps({"policies": [unsigned]}),
+        "changed": json.dumps(both).replace('"tol_D": 0.15', '"tol_D": 0.16'),
+        "tenth-decimal": tenth,
+        "tenth-decimal-where-not-used": json.dumps({"policies": [first]}).replace("0.15", "0.1500000001"),
+        "in-another-spelling": json.dumps({"policies": [{**first, "signature": _respelt(first["signature"])}]}),
+    }
+    for slug, document in doubted.items():
+        comment = "nothing of the segment is judged where one of its policies is vouched for by nobody"
+        yield _in_segment(f"doubted/{slug}", comment, SIGNS, document, "forgery")
+    no_rulings = {
+        "in-force-without-a-document": json.dumps({"policies": [first], "in_force": "1.2.0"}),
+        "staged-without-a-document": json.dumps({"policies": [first], "candidate": "1.2.0", "share": 1}),
+        "not-json": '{"policies": [',
+        "list": "[]",
+    }
+    for slug, document in no_rulings.items():
+        yield _in_segment(f"no-ruling/{slug}", "a segment states all that is needed to judge it", "POL-9", document)
+    known = StatedPolicies(json.dumps(whole["in-force"]), {}, "default")
+    comment = "without the key nothing is judged, by the default neither"
+    yield Draft("doubted/unknown-key", comment, known, (SIGNS,), (POLICIES, "ed25519"), (SIGNS, None))
+
+
+def _in_segment(slug: str, comment: str, requirement: str, document: str, *flags: str) -> Draft:
+    asked = StatedPolicies(document, {"ops": KEY.public()}, "default")
+    refusal = None if slug.startswith("signed") else (requirement, None)
+    return Draft(slug, comment, asked, (requirement,), (POLICIES, "ed25519", *flags), refusal)
+
+
+def _respelt(signature: str) -> str:
+    """Another text of base64 for the same bytes: its last digit has bits that stand for nothing."""
+    return f"{signature[:85]}{chr(ord(signature[85]) + 1)}=="
 
 
 def policy_share() -> Iterator[Draft]:

@@ -73,6 +73,7 @@ OPERATIONS: dict[str, Operation] = {
         policies.earlier_policy_digest,
         policies.sign_policy,
         policies.authenticate_policy,
+        policies.judging_policy,
         policies.policy_share,
         node.node,
     )

@@ -6,11 +6,14 @@ from msgspec import Meta
 
 from flk.conformance.operations.forms import Form
 from flk.conformance.operations.trees import Hash
+from flk.model.log.frames import Stated
+from flk.model.log.hlc import ZERO
 from flk.model.policies import document as model
 from flk.model.policies.document import LIMITS, Policy, canonical_policy, policy_digest
 from flk.model.policies.reading import DOCUMENT, read
 from flk.model.policies.ruling import part_of
 from flk.model.policies.signing import require_signed, signed_policy
+from flk.model.policies.trust import Trust, Unvouched
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey
 from flk.model.refusal import Malformed
 
@@ -67,6 +70,14 @@ class StagedFor(Form, frozen=True):
     tenant: str
 
 
+class StatedPolicies(Form, frozen=True):
+    """The payload of a segment's policy frame, the public keys for policies by their ids, and a tenant."""
+
+    stated: str
+    keys: dict[str, bytes]
+    tenant: str
+
+
 def policy(given: Document) -> Named:
     """The canonical bytes, which are UTF-8, as a text, and the digest; error POL-1 for what is no policy, whatever is wrong."""
     found = given.policy()
@@ -93,6 +104,17 @@ def authenticate_policy(given: SignedPolicy) -> bool:
     """True; error POL-5 unless the key that a policy names made its signature."""
     require_signed(given.policy(), {name: Ed25519PublicKey(key) for name, key in given.keys.items()})
     return True
+
+
+def judging_policy(given: StatedPolicies) -> str:
+    """The version of the policy that judges the tenant's records in a segment that states this; error POL-9 for what states no
+    policies, POL-5 where one of them is not signed by a key that is known.
+    """
+    trust = Trust({name: Ed25519PublicKey(key) for name, key in given.keys.items()})
+    try:
+        return trust.ruling(Stated(ZERO, given.stated.encode())).of(given.tenant).version
+    except Unvouched as doubt:
+        raise ValueError(str(doubt)) from None  # it names the requirement
 
 
 def policy_share(given: StagedFor) -> bool:

@@ -57,7 +57,7 @@ var operations = map[string]subject.Operation{
 	},
 }
 
-const policies = "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy policy_share"
+const policies = "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy judging_policy policy_share"
 
 func main() {
 	hello := subject.Hello{Protocol: 1, Name: "flk-sdk", Version: flk.Version, Language: "Go", Declined: map[string]string{

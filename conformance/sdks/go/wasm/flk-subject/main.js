@@ -64,7 +64,7 @@ const REASONS = {
   "records whose seed is drawn are not made or read here yet": "vrf vrf_prove vrf_verify vrf_seed",
   "the logs of auditors are not read here": "tlog note_signature checkpoint tiles",
   "records are judged by the default policy alone here":
-    "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy policy_share",
+    "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy judging_policy policy_share",
 };
 for (const [why, names] of Object.entries(REASONS)) for (const name of names.split(" ")) DECLINED[name] = why;
 const about = { protocol: 1, name: "flk-sdk", version: "0.1", language: "WebAssembly" };

@@ -43,7 +43,7 @@ const NODES = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segme
 const DRAWN = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
 const LOGS = ["tlog", "note_signature", "checkpoint", "tiles"];
 const POLICIES = ["policies", "policy", "policy_mistakes", "earlier_policy_digest"];
-const VOUCHED = ["sign_policy", "authenticate_policy", "policy_share"];
+const VOUCHED = ["sign_policy", "authenticate_policy", "judging_policy", "policy_share"];
 const HELLO = {
   protocol: 1,
   name: "flk-sdk",

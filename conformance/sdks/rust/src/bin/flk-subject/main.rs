@@ -66,7 +66,7 @@ fn coherence(q: Value<'_>) -> Answer {
     Ok(object(&[("coh_star", &flk::round9(found.share)), ("v_star", &direction)]))
 }
 
-const POLICIES: &str = "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy policy_share";
+const POLICIES: &str = "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy judging_policy policy_share";
 
 fn main() -> std::io::Result<()> {
     let reasons = [
