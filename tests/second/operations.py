@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from . import clock, merkle, notes, policies, ring, segments, signals, vrf
+from . import clock, merkle, notes, policies, ring, segments, signals, vouching, vrf
 from .canonical import canonical, content_digest
 from .coherence import coherence
 from .ed25519 import public_key
@@ -97,7 +97,7 @@ def _policies_of(given: Given) -> Callable[[str], Given]:
     in_force, staged = stated.get("in_force") or {}, stated.get("staged")
     if staged is None:
         return lambda _: in_force
-    return lambda tenant: staged if policies.in_share(staged["version"], tenant, stated.get("share", 0)) else in_force
+    return lambda tenant: staged if vouching.in_share(staged["version"], tenant, stated.get("share", 0)) else in_force
 
 
 def _document(given: Given) -> bytes:
@@ -113,7 +113,7 @@ def _read(given: Given) -> dict[str, Any]:
 
 def _policy(given: Given) -> object:
     found = _read(given)
-    return {"canonical": policies.canonical(found).decode(), "digest": policies.digest(found)}
+    return {"canonical": vouching.canonical(found).decode(), "digest": vouching.digest(found)}
 
 
 def _policy_mistakes(given: Given) -> object:
@@ -125,7 +125,7 @@ def _policy_mistakes(given: Given) -> object:
 
 
 def _authenticate_policy(given: Given) -> bool:
-    if not policies.is_vouched(_read(given), {name: unpacked(key) for name, key in given["keys"].items()}):
+    if not vouching.is_vouched(_read(given), {name: unpacked(key) for name, key in given["keys"].items()}):
         raise Broken("POL-5", "signature")
     return True
 
@@ -207,13 +207,13 @@ OPERATIONS: dict[str, Callable[[Given], object]] = {
     "tiles": lambda given: notes.tiles(given["leaves"]),
     "policy": _policy,
     "policy_mistakes": _policy_mistakes,
-    "earlier_policy_digest": lambda given: policies.earlier_digest(_read(given)),
-    "sign_policy": lambda given: packed(policies.sign(_read(given), unpacked(given["secret"]))),
+    "earlier_policy_digest": lambda given: vouching.earlier_digest(_read(given)),
+    "sign_policy": lambda given: packed(vouching.sign(_read(given), unpacked(given["secret"]))),
     "authenticate_policy": _authenticate_policy,
-    "judging_policy": lambda given: policies.judging(
+    "judging_policy": lambda given: vouching.judging(
         given["stated"], {name: unpacked(key) for name, key in given["keys"].items()}, given["tenant"]
     ),
-    "policy_share": lambda given: policies.in_share(given["version"], given["tenant"], given["share"]),
+    "policy_share": lambda given: vouching.in_share(given["version"], given["tenant"], given["share"]),
     "node": _node,
 }
 """Every operation. Each raises `Broken` where the protocol answers with an error."""

@@ -26,6 +26,7 @@ from flk.conformance.drafts import (
     signals,
     signing,
     trees,
+    vouching,
 )
 from flk.conformance.drafts.draft import FLAGS, Draft
 from flk.conformance.operations import OPERATIONS
@@ -47,6 +48,7 @@ _MODULES = (
     drawing,
     notes,
     policies,
+    vouching,
     nodes,
 )
 
