@@ -999,8 +999,8 @@ def any_policy_key(given: SignedPolicy) -> bool:
 @caught_by("judging_policy/doubted/tenth-decimal")
 def trusts_what_is_signed(given: StatedPolicies) -> str:
     """Only the signature is looked at, over bytes that round."""
-    ruling = json.loads(given.stated, parse_float=lambda text: round9(float(text)))
-    return operations.policies.judging_policy(msgspec.structs.replace(given, stated=json.dumps(ruling)))
+    stated = re.sub(r"[0-9]+\.[0-9]+(?=[,\]}])", lambda found: repr(round9(float(found[0]))), given.stated)
+    return operations.policies.judging_policy(msgspec.structs.replace(given, stated=stated))
 
 
 @caught_by("policy_share/1.1.0/default/2588")
