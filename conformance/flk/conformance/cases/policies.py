@@ -161,6 +161,12 @@ def signed(draw: DrawFn) -> dict[str, Any]:
     return {"document": document, "keys": draw(st.sampled_from([keys, keys, keys, {}, {"ops": keys["ops-2"]}]))}
 
 
+longest = st.builds(
+    lambda size: {"document": json.dumps(PLAIN).ljust(size)}, st.sampled_from([LIMITS.max_bytes, LIMITS.max_bytes + 1])
+)
+"""As long as a document may be, and a byte longer."""
+
+
 @composite
 def ruled(draw: DrawFn) -> dict[str, Any]:
     """A valid record and a policy, at whose tolerances and scores the record's claims often are."""
@@ -221,8 +227,8 @@ def segments(draw: DrawFn) -> dict[str, Any]:
 
 CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     "judge": judged() | ruled(),
-    "policy": documents() | documents() | mistaken() | no_documents | cut,
-    "policy_mistakes": mistaken() | mistaken() | mistaken() | no_documents | cut,
+    "policy": documents() | documents() | mistaken() | no_documents | cut | longest,
+    "policy_mistakes": mistaken() | mistaken() | mistaken() | no_documents | cut | longest,
     "earlier_policy_digest": documents(),
     "sign_policy": st.builds(
         lambda document, secret: {**document, "secret": packed(secret)},
