@@ -1,7 +1,7 @@
 //! Answers the questions of the conformance kit: `flk conform sdk -- flk-subject`
 
-use flk::json::{Bytes, ToJson, Value, object};
-use flk::subject::{Hello, Named, Operation, Place, Real, SecretKey, Unchecked, keyring, moment, serve};
+use flk::json::{object, Bytes, ToJson, Value};
+use flk::subject::{keyring, moment, serve, Hello, Named, Operation, Place, Real, SecretKey, Unchecked};
 use flk::{Error, Profile};
 use std::io::{stdin, stdout};
 
@@ -66,7 +66,8 @@ fn coherence(q: Value<'_>) -> Answer {
     Ok(object(&[("coh_star", &flk::round9(found.share)), ("v_star", &direction)]))
 }
 
-const POLICIES: &str = "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy judging_policy policy_share";
+const POLICIES: &str =
+    "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy judging_policy policy_share";
 
 fn main() -> std::io::Result<()> {
     let reasons = [
