@@ -1,7 +1,7 @@
 //! Answers the questions of the conformance kit: `flk conform sdk -- flk-subject`
 
-use flk::json::{object, Bytes, ToJson, Value};
-use flk::subject::{keyring, moment, serve, Hello, Named, Operation, Place, Real, SecretKey, Unchecked};
+use flk::json::{Bytes, ToJson, Value, object};
+use flk::subject::{Hello, Named, Operation, Place, Real, SecretKey, Unchecked, keyring, moment, serve};
 use flk::{Error, Profile};
 use std::io::{stdin, stdout};
 
