@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -27,7 +27,7 @@ class Node:
     keys: Mapping[str, Sequence[Mapping[str, Any]]]
     profiles: Sequence[str]
     vrf_keys: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    vrf_mode: str = "off"
+    policy_of: Callable[[str], Mapping[str, Any]] = lambda _: {}
     clock: int = 0
     store: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
@@ -40,6 +40,7 @@ class Node:
         if Fraction(self.clock >> COUNTER, 1000) - at > CONSTANTS["clock"]["max_lead_seconds"]:
             return _refused(503, Broken("HLC-5"))
         self.clock = tick(self.clock, at)  # of the log entry
+        policy = self.policy_of(tenant)
         try:
             record = decode(body)
         except Broken as broken:
@@ -47,18 +48,23 @@ class Node:
         try:
             wall = Fraction(self.clock >> COUNTER, 1000)
             authenticate(record, record["sig"], tenant, wall, self.keys, self.profiles)
-            if self.vrf_mode == "enforced":
+            if policy.get("vrf_mode") == "enforced":
                 require_drawn(
                     record, [b64decode(key["key"]) for key in self.vrf_keys.get(tenant, ()) if is_live(key, wall)]
                 )
         except Broken as broken:
             return _refused(401, broken)
-        return self._claim(tenant, record)
+        return self._claim(tenant, record, policy)
 
-    def _claim(self, tenant: str, record: dict[str, Any]) -> Reply:
+    def _claim(self, tenant: str, record: dict[str, Any], policy: Mapping[str, Any]) -> Reply:
         """Insert or get, and say what is stored (DUP-1, DUP-2)."""
         digest = content_digest(record)
-        new = {"digest": digest, "timestamp": f"{self.clock:016x}", "region": self.region, **judge(record)}
+        new = {
+            "digest": digest,
+            "timestamp": f"{self.clock:016x}",
+            "region": self.region,
+            **judge(record, policy=policy),
+        }
         stored = self.store.setdefault((tenant, record["pcs_id"]), new)
         shown = {"pcs_id": record["pcs_id"], **stored}
         if stored["digest"] != digest:

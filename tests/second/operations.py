@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from . import clock, merkle, notes, ring, segments, signals, vrf
+from . import clock, merkle, notes, policies, ring, segments, signals, vouching, vrf
 from .canonical import canonical, content_digest
 from .coherence import coherence
 from .ed25519 import public_key
@@ -87,10 +87,47 @@ def _scan(given: Given) -> object:
 
 
 def _node(given: Given) -> object:
-    node = Node(
-        given["region"], given["keys"], given["profiles"], given.get("vrf_keys", {}), given.get("vrf_mode", "off")
-    )
+    node = Node(given["region"], given["keys"], given["profiles"], given.get("vrf_keys", {}), _policies_of(given))
     return [node.submit(Fraction(a["at"]), a["tenant"], a["body"].encode()) for a in given["arrivals"]]
+
+
+def _policies_of(given: Given) -> Callable[[str], Given]:
+    """The policy that judges a tenant's records, by what a node's log states."""
+    stated = given.get("policies") or {"in_force": {"vrf_mode": given.get("vrf_mode", "off")}}
+    in_force, staged = stated.get("in_force") or {}, stated.get("staged")
+    if staged is None:
+        return lambda _: in_force
+    return lambda tenant: staged if vouching.in_share(staged["version"], tenant, stated.get("share", 0)) else in_force
+
+
+def _document(given: Given) -> bytes:
+    return unpacked(given["document_base64"]) if "document_base64" in given else given.get("document", "").encode()
+
+
+def _read(given: Given) -> dict[str, Any]:
+    try:
+        return policies.read(_document(given))
+    except policies.Wrong:
+        raise Broken("POL-1") from None
+
+
+def _policy(given: Given) -> object:
+    found = _read(given)
+    return {"canonical": vouching.canonical(found).decode(), "digest": vouching.digest(found)}
+
+
+def _policy_mistakes(given: Given) -> object:
+    try:
+        policies.read(_document(given))
+    except policies.Wrong as wrong:
+        return [{"line": line, "field": field} for line, field in wrong.places]
+    return []
+
+
+def _authenticate_policy(given: Given) -> bool:
+    if not vouching.is_vouched(_read(given), {name: unpacked(key) for name, key in given["keys"].items()}):
+        raise Broken("POL-5", "signature")
+    return True
 
 
 def _prove(given: Given) -> object:
@@ -120,7 +157,7 @@ OPERATIONS: dict[str, Callable[[Given], object]] = {
     "pcs_id": lambda given: pcs_id(given["merkle_root"], given["epoch"], given["shard_id"]),
     "validate": _validate,
     "content_digest": lambda given: content_digest(given["record"]),
-    "judge": lambda given: judge(record_of(given["record"])),
+    "judge": lambda given: judge(record_of(given["record"]), policy=given.get("policy")),
     "d_hat": lambda given: nearest(signals.d_hat(given["scales"], given["counts"])),
     "regime": lambda given: signals.regime(float(given["D_hat"]), float(given["coh_star"])),
     "budget": lambda given: nearest(signals.budget(float(given["D_hat"]), float(given["coh_star"]), float(given["r"]))),
@@ -168,6 +205,15 @@ OPERATIONS: dict[str, Callable[[Given], object]] = {
         unpacked(given["note"]), notes.key_of(given["log"]), [notes.key_of(each) for each in given.get("witnesses", ())]
     ),
     "tiles": lambda given: notes.tiles(given["leaves"]),
+    "policy": _policy,
+    "policy_mistakes": _policy_mistakes,
+    "earlier_policy_digest": lambda given: vouching.earlier_digest(_read(given)),
+    "sign_policy": lambda given: packed(vouching.sign(_read(given), unpacked(given["secret"]))),
+    "authenticate_policy": _authenticate_policy,
+    "judging_policy": lambda given: vouching.judging(
+        given["stated"], {name: unpacked(key) for name, key in given["keys"].items()}, given["tenant"]
+    ),
+    "policy_share": lambda given: vouching.in_share(given["version"], given["tenant"], given["share"]),
     "node": _node,
 }
 """Every operation. Each raises `Broken` where the protocol answers with an error."""

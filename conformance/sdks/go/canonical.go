@@ -14,7 +14,8 @@ type Profile string
 const (
 	// Fixed9 covers the eight signed fields, reals with nine fractional digits (C14N-1 to C14N-5).
 	Fixed9 Profile = "fixed9"
-	// Judged covers, besides, the counts, the regime and the scales: all that is judged (C14N-9). Sign with it.
+	// Judged covers, besides, the counts, the regime and the scales: all that is judged, and a proof with its seed (C14N-9). Sign
+	// with it.
 	Judged Profile = "judged"
 	// Shortest is the form of older signers: accept it only where they still sign (C14N-6).
 	Shortest Profile = "shortest"
@@ -141,7 +142,12 @@ func (w *canonicalWriter) judged(r *Record) {
 	for i, scale := range r.Scales {
 		w.integer(separator(i), int64(scale))
 	}
-	w.bytes = append(w.bytes, "]}"...)
+	w.bytes = append(w.bytes, ']')
+	if r.VRFProof != "" {
+		w.integer(`,"seed":`, r.Seed)
+		w.text(`,"vrf_proof":`, r.VRFProof)
+	}
+	w.bytes = append(w.bytes, '}')
 }
 
 func (w *canonicalWriter) fail(err error) {

@@ -91,6 +91,41 @@ func TestEncodedRecordsAreReadBack(t *testing.T) {
 	}
 }
 
+func TestAProofIsReadAndSignedInItsVersionAlone(t *testing.T) {
+	record := example(t)
+	record.Version, record.VRFProof = flk.DrawnVersion, strings.Repeat("A", 107)+"="
+	body, err := record.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := flk.Parse(body)
+	if err != nil || read.VRFProof != record.VRFProof {
+		t.Fatalf("%v, %v", read, err)
+	}
+	digest, _ := record.Digest()
+	for name, change := range map[string]func(*flk.Record){
+		"seed":  func(r *flk.Record) { r.Seed++ },
+		"proof": func(r *flk.Record) { r.VRFProof = "B" + r.VRFProof[1:] },
+		"none":  func(r *flk.Record) { r.VRFProof = "" },
+	} {
+		other := *record
+		change(&other)
+		if another, _ := other.Digest(); another == digest {
+			t.Errorf("%s is not covered", name)
+		}
+	}
+	for _, change := range []func(*flk.Record){
+		func(r *flk.Record) { r.Version = flk.Version },
+		func(r *flk.Record) { r.VRFProof = r.VRFProof[:106] + "B=" },
+	} {
+		other := *record
+		change(&other)
+		if _, err := other.Encode(); err == nil {
+			t.Errorf("%s with %s is taken", other.Version, other.VRFProof)
+		}
+	}
+}
+
 func TestNoBitOfABodyChangesItsContentUnseen(t *testing.T) {
 	record, key := example(t), flk.NewHMACKey([]byte("secret"))
 	if err := record.SignWith(key); err != nil {

@@ -18,6 +18,7 @@ const (
 var (
 	merkleRootForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	shardIDForm    = regexp.MustCompile(`^[ !#-\[\]-{}~]{1,128}$`)
+	vrfProofForm   = regexp.MustCompile(`^[A-Za-z0-9+/]{106}[AEIMQUYcgkosw048]=$`) // the one base64 text of 80 bytes
 	sentAtForm     = regexp.MustCompile(
 		`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$`)
 )
@@ -36,7 +37,7 @@ func Parse(body []byte) (*Record, error) {
 		return nil, refuse("REC-1", "the body is not a JSON object")
 	}
 	record := new(Record)
-	if err := recordFields.read(value, record, ""); err != nil {
+	if err := fieldsOf(value).read(value, record, ""); err != nil {
 		return nil, err
 	}
 	fault, _ := value.Get("ft")
@@ -77,6 +78,20 @@ var recordFields = fields[Record]{
 	{"merkle_root", "ID-2", func(v strictjson.Value, r *Record) bool { return matching(v, merkleRootForm, &r.MerkleRoot) }},
 	{"sig", "REC-9", func(v strictjson.Value, r *Record) bool { return shortText(v, &r.Sig) }},
 	{"ft", "REC-8", func(v strictjson.Value, _ *Record) bool { return v.Kind == strictjson.Object }},
+}
+
+var proofField = field[Record]{"vrf_proof", "REC-11", func(v strictjson.Value, r *Record) bool {
+	return matching(v, vrfProofForm, &r.VRFProof)
+}}
+
+// fieldsOf are the fields that a record must have: the nineteen, and with them its proof, if it is of a version that may have one
+// (REC-3).
+func fieldsOf(record strictjson.Value) fields[Record] {
+	version, _ := record.Get("version")
+	if _, proven := record.Get("vrf_proof"); proven && version.Kind == strictjson.String && version.Text == DrawnVersion {
+		return append(recordFields[:len(recordFields):len(recordFields)], proofField)
+	}
+	return recordFields
 }
 
 var faultFields = fields[Fault]{

@@ -13,9 +13,11 @@ const (
 	Schema = "fractal-lba-kakeya"
 	// Version is what this edition of the SDK writes as version.
 	Version = "0.1"
+	// DrawnVersion is the version of records that may carry the proof of their seed (VRF-4).
+	DrawnVersion = "0.2"
 )
 
-// Record is a Proof-of-Computation Summary with all its nineteen fields. Built by hand it is unchecked; [Parse] returns valid
+// Record is a Proof-of-Computation Summary with all its nineteen fields, and the one that records of DrawnVersion may have. Built by hand it is unchecked; [Parse] returns valid
 // ones.
 type Record struct {
 	PCSID      string        `json:"pcs_id"`      // SHA-256 of root, epoch and shard: see ID
@@ -37,6 +39,10 @@ type Record struct {
 	MerkleRoot string        `json:"merkle_root"` // of the raw data, 64 hexadecimal digits
 	Sig        string        `json:"sig"`         // see SignWith
 	FT         Fault         `json:"ft"`          // how the agent fared
+
+	// VRFProof is the base64 of the proof that a key drew Seed; empty: the record has none. Its form is checked (REC-11) and it
+	// is signed (C14N-9); what it shows is not looked at here, for which RFC 9381 is needed.
+	VRFProof string `json:"vrf_proof,omitempty"`
 }
 
 // Fault says how the agent fared: its place in the outbox, whether it worked degraded and by which fallbacks, its clock's

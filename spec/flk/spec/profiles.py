@@ -53,7 +53,7 @@ def declinable() -> dict[str, str]:
     """The flags of cases that a subject may decline, each with what it needs.
 
     >>> sorted(declinable())
-    ['ed25519', 'judged', 'lone-surrogate', 'mt19937', 'shortest', 'tlog', 'vrf', 'zlib']
+    ['ed25519', 'judged', 'lone-surrogate', 'mt19937', 'policies', 'shortest', 'tlog', 'vrf', 'zlib']
     """
     return dict(_table().declinable)
 
@@ -62,7 +62,7 @@ def profiles() -> tuple[Profile, ...]:
     """All profiles, the one of everything last.
 
     >>> [profile.name for profile in profiles()]
-    ['signer', 'verifier', 'signals', 'trees', 'log', 'node', 'full']
+    ['signer', 'verifier', 'signals', 'trees', 'auditor', 'operator', 'log', 'node', 'full']
     """
     return _table().profile
 

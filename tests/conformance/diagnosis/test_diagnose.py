@@ -151,6 +151,17 @@ NAMED = {
     "keys_without_case": ("keys-without-case", "RNG-1"),
     "wall_time_moves_the_clock": ("arrival-at-wall-time", "HLC-2"),
     "places_of_32_bits": ("places-of-32-bits", "MRK-2"),
+    "judges_by_the_default": ("default-policy", "POL-8"),
+    "weighs_by_the_default": ("default-weights", "POL-8"),
+    "asks_nothing_besides": ("no-scrutiny", "POL-12"),
+    "counts_of_neighbours": ("listed-neighbours", "SAN-2"),
+    "usual_slopes_are_between": ("open-slopes", "SAN-3"),
+    "beyond_the_score": ("score-above", "SAN-4"),
+    "the_last_of_two_keys": ("last-value", "POL-1"),
+    "skips_unknown_fields": ("unknown-skipped", "POL-1"),
+    "an_empty_object_is_nothing": ("empty-is-absent", "POL-12"),
+    "any_policy_key": ("any-policy-key", "POL-5"),
+    "a_share_and_one_part": ("closed-share", "POL-7"),
 }
 """The mistakes that are known, each with its form and the requirement that forbids it."""
 UNKNOWN = {
@@ -167,6 +178,14 @@ UNKNOWN = {
     "a_witness_by_name": "TLOG-1: only the names of witnesses differ",
     "partial_tiles_rise": "TLOG-3: which hash a tile has that should not be there, nobody can foresee",
     "numbers_of_three_digits": "TLOG-3: other names for the same objects",
+    "reasons_in_the_order_of_their_invention": "SAN-5: which reasons come before others there are many orders of",
+    "weights_are_added_in_binary64": "POL-3: that a policy is refused says nothing of why",
+    "states_that_proofs_are_off": "POL-3: a digest of other bytes is as good as any other",
+    "one_mistake_at_a_time": "POL-2: which mistake is told first is the reader's own",
+    "earlier_numbers_as_in_python": "POL-4: a digest of other bytes is as good as any other",
+    "trusts_what_is_signed": "POL-5: a version is told where none should be",
+    "signs_the_file": "POL-5: a signature of other bytes is as good as any other",
+    "staged_for_all": "POL-7, VRF-6: the outcomes are those of a policy, and of the wrong one",
 }
 """Mistakes that no form can explain, each with the requirements that it breaks and the reason."""
 BESIDES = {"signs_shortest_reals": {"C14N-9"}}

@@ -10,6 +10,7 @@ from tests.conformance.server.test_admin import NAMES as OF_OPERATORS
 from tests.conformance.server.test_audit import NAMES as OF_AUDIT_LOGS
 from tests.conformance.server.test_drawing import NAMES as OF_PROOFS
 from tests.conformance.server.test_nodes import NAMES
+from tests.conformance.server.test_policies import NAMES as OF_POLICIES
 from tests.support.conformance.asking_server import DRAWING, LOG, LOG_SIGNER, Asking
 from tests.support.conformance.memory_server import KEYRING, OPERATOR, RETIRED, ROTATION, SIGNERS, TOKENS, Node, serving
 from tests.support.conformance.recall_defects import DEFECTS
@@ -120,8 +121,8 @@ def test_each_defect_is_caught(defect: Callable[[], Node], check: Check) -> None
 
 
 def test_every_check_catches_a_defect() -> None:
-    """No check goes untried; those of several nodes, of operators, of audit logs and of proofs have defects of their own."""
-    elsewhere = {*NAMES, *OF_OPERATORS, *OF_AUDIT_LOGS, *OF_PROOFS}
+    """No check goes untried; those of several nodes, operators, audit logs, policies and proofs have defects of their own."""
+    elsewhere = {*NAMES, *OF_OPERATORS, *OF_AUDIT_LOGS, *OF_POLICIES, *OF_PROOFS}
     assert {check.name for check in DEFECTS.values()} | elsewhere == {check.name for check in CHECKS}
 
 

@@ -20,7 +20,7 @@ from tests.support.sim.drills import drill, rehearse
 from flk.conformance.operations import node as nodes
 from flk.conformance.operations import perform
 from flk.conformance.operations.forms import keyring
-from flk.conformance.operations.records import Body, ValidRecord
+from flk.conformance.operations.records import Body, JudgedRecord
 from flk.conformance.operations.signatures import AuthenticateInput
 from flk.impl.bench.examine import compare, compare_sanitized
 from flk.impl.bench.examine_cases import Case, answer
@@ -74,7 +74,7 @@ def of_body(case: vectors.Case) -> None:
 
 def of_record(case: vectors.Case) -> None:
     """A record of the vectors, whose outcome or digest they state."""
-    agree(encode(signed(msgspec.json.decode(case.input, type=ValidRecord).record, KEY)))
+    agree(encode(signed(msgspec.json.decode(case.input, type=JudgedRecord).record, KEY)))
 
 
 def of_signature(case: vectors.Case) -> None:

@@ -183,3 +183,10 @@ def test_a_key_inside_a_text_is_not_taken_for_the_field() -> None:
         {"tol_D": 2, **{k: v for k, v in VALID.items() if k != "tol_D"}, "description": 'once "tol_D": 1'}, indent=1
     )
     assert told(text) == [(2, "tol_D")]
+
+
+def test_a_key_is_found_however_it_is_written() -> None:
+    """An escape in a key is another spelling of the field, whose line is that of the key all the same."""
+    text = changed(tol_D=2).replace('"tol_D"', '"tol\\u005fD"')
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if "u005f" in each)
+    assert told(text) == [(line, "tol_D")]

@@ -30,7 +30,7 @@ from flk.conformance.operations.clocks import EntryForm, JoinInput, Observed, Ob
 from flk.conformance.operations.forms import LiveKeyForm
 from flk.conformance.operations.node import Answered, NodeInput
 from flk.conformance.operations.placement import PauseInput, RingInput
-from flk.conformance.operations.records import Body, Triple, ValidRecord
+from flk.conformance.operations.records import Body, JudgedRecord, Triple, ValidRecord, is_scrutinised, tolerance
 from flk.conformance.operations.segments import DamagedSegment, FrameInput, NamedSegment
 from flk.conformance.operations.signals import Coherence, Counts, Plane, RawBytes, ScaledCloud, SeededCloud, Signals
 from flk.conformance.operations.signatures import AuthenticateInput, SignInput
@@ -365,11 +365,11 @@ def budget_before_rounding(given: Signals) -> float:
 
 
 @breaks("judge", "JDG-1", form="real-differences")
-def tolerances_in_binary64(given: ValidRecord) -> Outcome:
+def tolerances_in_binary64(given: JudgedRecord) -> Outcome:
     """The slope's difference is compared as a real."""
     honest = operations.records.judge(given)
-    off = abs(given.record.D_hat - honest.recomputed_D_hat) > CONSTANTS.judgement.tolerance_D_hat
-    return msgspec.structs.replace(honest, accepted=not off)
+    off = abs(given.record.D_hat - honest.recomputed_D_hat) > tolerance(given)
+    return msgspec.structs.replace(honest, accepted=not off and not is_scrutinised(honest))
 
 
 @breaks("content_digest", "DUP-9", form="sorted-counts")

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from hashlib import sha256
 from hmac import digest as mac
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import floor, isfinite, log2
 from unicodedata import normalize
 
@@ -29,16 +29,27 @@ from flk.conformance.operations.forms import timestamp
 from flk.conformance.operations.node import Answered, NodeInput
 from flk.conformance.operations.notes import CheckpointInput, NoteInput, Signed, Tiled, TilesInput
 from flk.conformance.operations.placement import PauseInput, RingInput
-from flk.conformance.operations.records import Body, Triple, ValidRecord
+from flk.conformance.operations.policies import (
+    Document,
+    Fault,
+    Named,
+    SignedPolicy,
+    StagedFor,
+    StatedPolicies,
+    UnsignedPolicy,
+)
+from flk.conformance.operations.records import Body, JudgedRecord, Triple, ValidRecord, is_scrutinised, tolerance
 from flk.conformance.operations.segments import DamagedSegment, FrameInput, NamedSegment, ScanResult
 from flk.conformance.operations.signals import Coherence, Counts, Plane, RawBytes, ScaledCloud, SeededCloud, Signals
 from flk.conformance.operations.signatures import AuthenticateInput, SignInput
 from flk.conformance.operations.trees import Consistency, Inclusion, Leaves, Position, Prefix
-from flk.model.entries.entry import Outcome
+from flk.model.entries.entry import Outcome, Reason
 from flk.model.log.hlc import at, text
+from flk.model.policies.document import DEFAULT, PARAMETERS, Policy
+from flk.model.policies.ruling import part_of
 from flk.model.record.canonical import Profile, canonical_bytes, fixed9, round9
 from flk.model.record.signing import Algorithm, Ed25519PrivateKey
-from flk.model.refusal import Malformed, Unauthenticated
+from flk.model.refusal import Malformed, Refused, Unauthenticated
 from flk.model.transparency.checkpoints import checkpoint_of
 from flk.model.transparency.notes import BadNote, Verifier, read_note, signed_by
 from flk.model.vrf.ecvrf import output_of
@@ -309,18 +320,18 @@ def digest_of_everything(given: ValidRecord) -> str:
 
 
 @caught_by("judge/slope/0.85")
-def subtracts_doubles(given: ValidRecord) -> Outcome:
+def subtracts_doubles(given: JudgedRecord) -> Outcome:
     """Tolerances are compared in binary64."""
     honest = operations.records.judge(given)
-    off = abs(given.record.D_hat - honest.recomputed_D_hat) > CONSTANTS.judgement.tolerance_D_hat
-    return msgspec.structs.replace(honest, accepted=not off)
+    off = abs(given.record.D_hat - honest.recomputed_D_hat) > tolerance(given)
+    return msgspec.structs.replace(honest, accepted=not off and not is_scrutinised(honest))
 
 
 @caught_by("judge/slope/1.15")
-def tolerance_excludes_its_edge(given: ValidRecord) -> Outcome:
+def tolerance_excludes_its_edge(given: JudgedRecord) -> Outcome:
     """Less than, where less or equal is meant."""
     honest = operations.records.judge(given)
-    edge = round9(abs(given.record.D_hat - honest.recomputed_D_hat)) >= CONSTANTS.judgement.tolerance_D_hat
+    edge = round9(abs(given.record.D_hat - honest.recomputed_D_hat)) >= tolerance(given)
     return msgspec.structs.replace(honest, accepted=honest.accepted and not edge)
 
 
@@ -826,3 +837,182 @@ def numbers_of_three_digits(given: TilesInput) -> Tiled:
     return msgspec.structs.replace(
         found, objects={name.replace(".p/1", ".p/001"): each for name, each in short.items()}
     )
+
+
+# --- policies ---
+
+
+@caught_by("judge/policy/tol_D/0.25/1.25")
+def judges_by_the_default(given: JudgedRecord) -> Outcome:
+    """The policy is not read."""
+    return operations.records.judge(JudgedRecord(given.record))
+
+
+@caught_by("judge/policy/D0/as-found")
+def weighs_by_the_default(given: JudgedRecord) -> Outcome:
+    """The weights of the budget are constants."""
+    if given.policy is None:
+        return operations.records.judge(given)
+    weights = {name: getattr(DEFAULT, name) for name in ("base", "alpha", "beta", "gamma", "D0")}
+    return msgspec.structs.replace(given.policy, **weights).judge(given.record)
+
+
+@caught_by("judge/policy/counts/asked/by-one")
+def asks_nothing_besides(given: JudgedRecord) -> Outcome:
+    """A policy's scrutiny is not read."""
+    if given.policy is None:
+        return operations.records.judge(given)
+    return msgspec.structs.replace(given.policy, scrutiny=msgspec.UNSET).judge(given.record)
+
+
+@caught_by("judge/policy/counts/asked/quotient-of-three")
+def counts_of_neighbours(given: JudgedRecord) -> Outcome:
+    """The count at each scale is compared with that at the scale before it."""
+    honest, policy = operations.records.judge(given), given.policy
+    if policy is None or not policy.scrutiny or not policy.scrutiny.counts or honest.reason is Reason.D_HAT:
+        return honest
+    counts = [given.record.N_j[str(scale)] for scale in given.record.scales]
+    if any(second < first for first, second in pairwise(counts)):
+        return msgspec.structs.replace(honest, accepted=False, escalated=True, reason=Reason.COUNTS)
+    rest = msgspec.structs.replace(policy.scrutiny, counts=False)
+    return msgspec.structs.replace(policy, scrutiny=rest).judge(given.record)
+
+
+@caught_by("judge/policy/slope/asked/0.5-to-1.2/1.2")
+def usual_slopes_are_between(given: JudgedRecord) -> Outcome:
+    """A slope equal to a bound is unusual."""
+    honest, policy = operations.records.judge(given), given.policy
+    if policy is None or not policy.scrutiny or not policy.scrutiny.slope or honest.reason is not Reason.OK:
+        return honest
+    at_bound = round9(given.record.D_hat) in policy.scrutiny.slope
+    return msgspec.structs.replace(honest, escalated=True, reason=Reason.SLOPE) if at_bound else honest
+
+
+@caught_by("judge/policy/reject_from/thirds/0.518602709")
+def beyond_the_score(given: JudgedRecord) -> Outcome:
+    """Greater than, where greater or equal is meant."""
+    policy = given.policy
+    if policy is None or not policy.scrutiny:
+        return operations.records.judge(given)
+    asked = {}
+    for name in ("escalate_from", "reject_from"):
+        score = getattr(policy.scrutiny, name)
+        asked[name] = None if score is None or score == 1 else round9(score + 1e-9)
+    return msgspec.structs.replace(policy, scrutiny=msgspec.structs.replace(policy.scrutiny, **asked)).judge(
+        given.record
+    )
+
+
+@caught_by("judge/policy/first-of-all/score-that-rejects-before-a-regime")
+def reasons_in_the_order_of_their_invention(given: JudgedRecord) -> Outcome:
+    """What is asked besides is asked last, also where it rejects."""
+    honest = operations.records.judge(given)
+    rest = None if given.policy is None else msgspec.structs.replace(given.policy, scrutiny=msgspec.UNSET)
+    before = operations.records.judge(JudgedRecord(given.record, rest))
+    return msgspec.structs.replace(honest, reason=before.reason) if before.reason is not Reason.OK else honest
+
+
+def _reread(given: Document, change: Callable[[dict[str, object]], dict[str, object]]) -> Document:
+    """The document after a lenient reader has read it."""
+    try:
+        return Document(json.dumps(change(json.loads(given.content()))))
+    except (ValueError, AttributeError, TypeError):
+        return given
+
+
+@caught_by("policy/none/twice/other-value")
+def the_last_of_two_keys(given: Document) -> Named:
+    """Most readers keep the last of repeated keys."""
+    return operations.policies.policy(_reread(given, dict))
+
+
+@caught_by("policy/none/unknown/case")
+def skips_unknown_fields(given: Document) -> Named:
+    """Most readers skip what they do not know."""
+    known = Policy.__struct_fields__
+    return operations.policies.policy(
+        _reread(given, lambda found: {name: value for name, value in found.items() if name in known})
+    )
+
+
+@caught_by("policy/none/scrutiny/empty")
+def an_empty_object_is_nothing(given: Document) -> Named:
+    """A scrutiny without checks is taken for none."""
+    return operations.policies.policy(
+        _reread(given, lambda found: {name: value for name, value in found.items() if value or name != "scrutiny"})
+    )
+
+
+@caught_by("policy/valid/weights/exactly-one")
+def weights_are_added_in_binary64(given: Document) -> Named:
+    """Three weights that make 1 make a little more."""
+    found = given.policy()
+    if found.alpha + found.beta + found.gamma > 1:
+        raise Malformed("POL-1", "the weights are more than 1")
+    return operations.policies.policy(given)
+
+
+@caught_by("policy/valid/vrf-off")
+def states_that_proofs_are_off(given: Document) -> Named:
+    """A mode that is off is written into the canonical bytes."""
+    told = operations.policies.policy(given)
+    if json.loads(given.content()).get("vrf_mode") != "off":
+        return told
+    canonical = f'{told.canonical[:-1]},"vrf_mode":"off"}}'
+    return Named(canonical, sha256(canonical.encode()).hexdigest())
+
+
+@caught_by("policy_mistakes/several/everything")
+def one_mistake_at_a_time(given: Document) -> list[Fault]:
+    """Whoever reads stops at the first."""
+    return operations.policies.policy_mistakes(given)[:1]
+
+
+@caught_by("earlier_policy_digest/integers")
+def earlier_numbers_as_in_python(given: Document) -> str:
+    """An integral real has a point."""
+    found = given.policy()
+    told = {name: getattr(found, name) for name in ("version", *PARAMETERS) if name != "tol_budget"}
+    return sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@caught_by("sign_policy/plain")
+def signs_the_file(given: UnsignedPolicy) -> str:
+    """The bytes of the file are signed, as they are."""
+    return b64encode(Ed25519PrivateKey(given.secret).sign(given.content())).decode()
+
+
+@caught_by("authenticate_policy/refused/another-key")
+def any_policy_key(given: SignedPolicy) -> bool:
+    """Whichever key made the signature, it counts."""
+    signer = given.policy().signed_by
+    for key in given.keys.values():
+        try:
+            return operations.policies.authenticate_policy(
+                msgspec.structs.replace(given, keys=dict.fromkeys([signer, *given.keys], key))
+            )
+        except Refused:
+            continue
+    return operations.policies.authenticate_policy(given)
+
+
+@caught_by("judging_policy/doubted/tenth-decimal")
+def trusts_what_is_signed(given: StatedPolicies) -> str:
+    """Only the signature is looked at, over bytes that round."""
+    stated = re.sub(r"[0-9]+\.[0-9]+(?=[,\]}])", lambda found: repr(round9(float(found[0]))), given.stated)
+    return operations.policies.judging_policy(msgspec.structs.replace(given, stated=stated))
+
+
+@caught_by("policy_share/1.1.0/default/2588")
+def a_share_and_one_part(given: StagedFor) -> bool:
+    """Up to the share, where below it is meant."""
+    return part_of(given.version, given.tenant) <= given.share
+
+
+@caught_by("node/ruled/staged/1.1.0/358")
+def staged_for_all(given: NodeInput) -> list[Answered]:
+    """Whatever is staged judges everybody."""
+    if given.policies is None or given.policies.staged is None:
+        return operations.node.node(given)
+    everybody = msgspec.structs.replace(given.policies, share=CONSTANTS.policy.share_parts)
+    return operations.node.node(msgspec.structs.replace(given, policies=everybody))

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
-from flk.conformance.cases import bodies, clocks, drawing, forms, logs, nodes, notes, places, points, trees
+from flk.conformance.cases import bodies, clocks, drawing, forms, logs, nodes, notes, places, points, policies, trees
 
 CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     **forms.CASES,
@@ -16,6 +16,7 @@ CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     **places.CASES,
     **drawing.CASES,
     **notes.CASES,
+    **policies.CASES,
     **nodes.CASES,
 }
 """The inputs of each operation, as JSON has them."""

@@ -33,6 +33,10 @@ def flags(operation: str, question: Question) -> tuple[str, ...]:
 def _flags(operation: str, question: Question) -> Iterator[str]:
     profiles = {question.get("profile"), *question.get("profiles", ())}
     yield from profiles & {"judged", "shortest"}
+    if "policy" in operation or question.get("policy") or question.get("policies"):
+        yield "policies"
+    if operation in {"sign_policy", "authenticate_policy", "judging_policy"}:
+        yield "ed25519"
     if operation in {"sign", "authenticate", "node"} and '"ed25519"' in json.dumps(question):
         yield "ed25519"
     if any(isinstance(question["record"][name], list) for name in TEXTS if name in question.get("record", ())):
@@ -176,7 +180,16 @@ def _of_arrivals(question: Question, due: list[dict[str, Any]], received: object
     tenant = question["arrivals"][place]["tenant"]
     if any(arrival["tenant"] != tenant for arrival in before):
         return "DUP-4"
-    return "DUP-2" if before else "ORD-7"
+    if before:
+        return "DUP-2"
+    return "POL-8" if question.get("policies") else "ORD-7"
+
+
+def _of_judgement(question: Question) -> str:
+    policy = question.get("policy")
+    if not policy:
+        return "JDG-1"
+    return "POL-12" if policy.get("scrutiny") else "POL-8"
 
 
 _BY_ANSWER: dict[str, Callable[[Question, Any, object], str]] = {
@@ -190,7 +203,9 @@ _RULES: dict[str, Callable[[Question], str]] = {
     "sign": _of_signature,
     "pcs_id": lambda _: "ID-1",
     "content_digest": lambda _: "DUP-9",
-    "judge": lambda _: "JDG-1",
+    "judge": _of_judgement,
+    "policy": lambda _: "POL-3",
+    "policy_mistakes": lambda _: "POL-2",
     "budget": _of_budget,
     "hlc_observe": _of_observing,
     "data_root": _of_root,

@@ -8,6 +8,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
 from flk.conformance.cases.forms import checking, secrets, signature
 from flk.conformance.cases.points import judged
+from flk.conformance.cases.policies import stated
 from flk.spec.constants import CONSTANTS
 
 START = 1737288000.0
@@ -16,7 +17,9 @@ WINDOW = CONSTANTS.dedup.ttl_seconds
 
 @composite
 def nodes(draw: DrawFn) -> dict[str, Any]:
-    """A fresh node and a few submissions: of rival contents under an id, to some tenants, signed or not, on a clock that jumps."""
+    """A fresh node and a few submissions: of rival contents under an id, to some tenants, signed or not, on a clock that jumps. Its
+    log may state policies.
+    """
     secret, other = draw(secrets()), draw(secrets())
     record = draw(judged())["record"]
     rival = {**record, "N_j": draw(judged())["record"]["N_j"]} if draw(st.booleans()) else {**record, "budget": 0.5}
@@ -40,7 +43,8 @@ def nodes(draw: DrawFn) -> dict[str, Any]:
         )
     live = {"not_before": draw(st.sampled_from([0.0, START])), "not_after": draw(st.sampled_from([None, START + 1]))}
     keys = {"a": [{**checking(secret), **live}], "b": [checking(other), checking(secret)]}
-    return {"region": "eu", "keys": keys, "profiles": profiles, "arrivals": arrivals}
+    states = {"policies": draw(stated())} if draw(st.booleans()) else {}
+    return {"region": "eu", "keys": keys, "profiles": profiles, "arrivals": arrivals, **states}
 
 
 CASES: dict[str, SearchStrategy[dict[str, Any]]] = {"node": nodes()}

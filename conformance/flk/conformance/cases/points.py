@@ -1,4 +1,4 @@
-"""Cases of signals: `d_hat`, `regime`, `budget`, `coherence`, `compressibility`, `count_cells`, `judge`."""
+"""Cases of signals: `d_hat`, `regime`, `budget`, `coherence`, `compressibility`, `count_cells`; and records for `judge`."""
 
 from random import Random
 from typing import Any
@@ -107,5 +107,4 @@ CASES: dict[str, SearchStrategy[dict[str, Any]]] = {
     "count_cells": st.builds(
         lambda cloud, scales: {**cloud, "scales": scales}, clouds(cells) | clouds(alike), scale_lists
     ),
-    "judge": judged(),
 }

@@ -13,7 +13,7 @@ from math import floor, isfinite, isnan, log2, trunc
 
 import msgspec
 
-from flk.conformance.diagnosis import logs, nodes, omissions, readers, signals
+from flk.conformance.diagnosis import logs, nodes, omissions, policies, readers, signals
 from flk.conformance.diagnosis.form import Answer, WrongForm, honest
 from flk.conformance.diagnosis.tree import Tree
 from flk.conformance.operations.canonical import CanonicalInput, OneReal
@@ -503,6 +503,7 @@ WRONG_FORMS: tuple[WrongForm, ...] = (
     *logs.forms(),
     *nodes.forms(),
     *omissions.forms(),
+    *policies.forms(),
     *_others(),
 )
 """All of them. Where two explain as many failures, the earlier one is named."""

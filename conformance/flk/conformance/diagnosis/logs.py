@@ -12,7 +12,6 @@ from flk.conformance.operations import clocks, records, segments, signals
 from flk.conformance.operations.forms import Form
 from flk.model.log import frames, hlc
 from flk.model.record.canonical import round9
-from flk.spec.constants import CONSTANTS
 
 replace = msgspec.structs.replace
 
@@ -36,10 +35,10 @@ def _judgements() -> Iterator[WrongForm]:
     yield WrongForm("neighbours-only", "neighbouring scales alone", "SIG-1", every, {"d_hat": neighbours})
 
     def in_binary64(given: Form) -> object:
-        assert isinstance(given, records.ValidRecord)
+        assert isinstance(given, records.JudgedRecord)
         told = records.judge(given)
-        off = abs(given.record.D_hat - told.recomputed_D_hat) > CONSTANTS.judgement.tolerance_D_hat
-        return msgspec.to_builtins(replace(told, accepted=not off))
+        off = abs(given.record.D_hat - told.recomputed_D_hat) > records.tolerance(given)
+        return msgspec.to_builtins(replace(told, accepted=not off and not records.is_scrutinised(told)))
 
     exact = "differences are compared in whole billionths"
     yield WrongForm("real-differences", "differences of reals", "JDG-1", exact, {"judge": in_binary64})

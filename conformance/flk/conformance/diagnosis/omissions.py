@@ -137,9 +137,9 @@ def _unchecked() -> Iterator[WrongForm]:
 
 def _signals() -> Iterator[WrongForm]:
     def edge(given: Form) -> Outcome | None:
-        assert isinstance(given, records.ValidRecord)
+        assert isinstance(given, records.JudgedRecord)
         told = records.judge(given)
-        at_edge = round9(abs(given.record.D_hat - told.recomputed_D_hat)) == CONSTANTS.judgement.tolerance_D_hat
+        at_edge = round9(abs(given.record.D_hat - told.recomputed_D_hat)) == records.tolerance(given)
         return replace(told, accepted=told.accepted and not at_edge)
 
     yield WrongForm(

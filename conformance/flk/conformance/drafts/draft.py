@@ -47,6 +47,7 @@ FLAGS = {
     "bound": "On or one billionth beside a bound between regimes.",
     "vrf": "The verifiable random function of RFC 9381, and records that carry its proofs. Decline it if you have neither.",
     "tlog": "Signed notes, checkpoints and tiles of transparency logs (C2SP). Decline it if you have none of them.",
+    "policies": "Policies: documents of operators by which records are judged. Decline it if you know none.",
     "zlib": "Needs the bytes that zlib itself writes. Decline it if your deflate is another.",
     "mt19937": "Needs NumPy's legacy normals from MT19937. Decline it if agents in your language leave coh_star to others.",
     "odd-level": "Some level of the tree has an odd number of nodes.",

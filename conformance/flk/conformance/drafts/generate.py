@@ -20,11 +20,13 @@ from flk.conformance.drafts import (
     notes,
     numbers,
     placement,
+    policies,
     records,
     segments,
     signals,
     signing,
     trees,
+    vouching,
 )
 from flk.conformance.drafts.draft import FLAGS, Draft
 from flk.conformance.operations import OPERATIONS
@@ -45,6 +47,8 @@ _MODULES = (
     placement,
     drawing,
     notes,
+    policies,
+    vouching,
     nodes,
 )
 

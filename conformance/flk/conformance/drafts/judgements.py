@@ -1,9 +1,10 @@
-"""Drafts of `judge` (JDG-*)."""
+"""Drafts of `judge` (JDG-*), those under policies in `rulings`."""
 
 from collections.abc import Iterator
 
 from flk.conformance.drafts.draft import Draft
 from flk.conformance.drafts.records import LIMITS, valid_record
+from flk.conformance.drafts.rulings import judged_by_policies
 
 
 def judge() -> Iterator[Draft]:
@@ -48,6 +49,7 @@ def judge() -> Iterator[Draft]:
         yield _judged(
             f"counts/{slug}", "the slope comes from the record's own counts", "JDG-2", scales=scales, N_j=counted
         )
+    yield from judged_by_policies()
 
 
 _TABLES = (

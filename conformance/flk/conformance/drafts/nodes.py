@@ -7,36 +7,27 @@ import msgspec
 from flk.conformance.drafts.canonical import OF_REALS
 from flk.conformance.drafts.draft import NOW, SECRET, Draft, fields
 from flk.conformance.drafts.drawing import DRAWING, VRF, with_proof
-from flk.conformance.drafts.mutations import Fields, body_of
+from flk.conformance.drafts.mutations import body_of
+from flk.conformance.drafts.ruled_nodes import ruled
+from flk.conformance.drafts.visits import (
+    DRAWING_KEYS,
+    JUDGED,
+    KEYS,
+    NEW,
+    OLD,
+    OTHER,
+    body,
+    plain,
+    proven,
+    signed_body,
+    with_sig,
+)
 from flk.conformance.operations.forms import Keys, LiveKeyForm
 from flk.conformance.operations.node import Arrival, NodeInput
 from flk.model.policies.document import VrfMode
 from flk.model.record.canonical import Profile
-from flk.model.record.record import DrawnPcs, Pcs
-from flk.model.record.signing import Algorithm, HmacKey, sign
+from flk.model.record.signing import Algorithm
 from flk.spec.constants import CONSTANTS
-
-OLD, NEW, OTHER = b"old", b"new", b"other"
-KEYS: Keys = {
-    "default": (LiveKeyForm(Algorithm.HMAC_SHA256, SECRET),),
-    "other": (LiveKeyForm(Algorithm.HMAC_SHA256, OTHER),),
-}
-
-
-def body(secret: bytes = SECRET, /, **changes: object) -> str:
-    """A signed record."""
-    return _signed(plain(**changes), secret, Profile.FIXED)
-
-
-def plain(**changes: object) -> Fields:
-    """A valid record whose reals every way to write nine decimals writes alike, so that a case fails for its own reason only."""
-    reals = {"D_hat": 1.012345679, "coh_star": 0.751357913, "r": 0.501357917, "budget": 0.401357913}
-    return fields(**{**reals, **changes})
-
-
-def _signed(record: dict[str, object], secret: bytes, profile: Profile) -> str:
-    sig = sign(HmacKey(secret), msgspec.convert(record, Pcs), profile)
-    return body_of({**record, "sig": sig}).decode()
 
 
 def node() -> Iterator[Draft]:
@@ -47,6 +38,7 @@ def node() -> Iterator[Draft]:
     yield from _tenants()
     yield from _time()
     yield from _drawn()
+    yield from ruled()
 
 
 def _outcomes() -> Iterator[Draft]:
@@ -137,7 +129,7 @@ def _refusals() -> Iterator[Draft]:
         forged.replace('"attempt":1', '"attempt":0'),
     )
     yield _history("order/not-json", "parsing comes first", ("ORD-1", "REC-1"), good[:-1], "", "null")
-    older = _signed(fields(), SECRET, Profile.SHORTEST)
+    older = signed_body(fields(), SECRET, Profile.SHORTEST)
     yield _history("refused/older-form", "the older form is off by default", ("C14N-6",), older, flags=("shortest",))
     yield _history(
         "accepted/older-form",
@@ -148,7 +140,7 @@ def _refusals() -> Iterator[Draft]:
         profiles=OF_REALS,
         flags=("shortest",),
     )
-    whole = _signed(plain(), SECRET, Profile.JUDGED)
+    whole = signed_body(plain(), SECRET, Profile.JUDGED)
     altered = whole.replace('"16":40', '"16":41')
     yield _history(
         "judged/altered-copy-first",
@@ -280,15 +272,11 @@ def _visits(
     return Draft(slug, comment, NodeInput("eu", KEYS, (Profile.FIXED,), arrivals), requirements, flags)
 
 
-DRAWING_KEYS: Keys = {"default": (LiveKeyForm(Algorithm.ED25519, DRAWING.public),)}
-JUDGED = (Profile.JUDGED, Profile.FIXED)
-
-
 def _drawn() -> Iterator[Draft]:
     """Records with proofs, where the policy does not look at them, tries them, and asks for them."""
-    first, again = _proven(), _proven(attempt=2, sent_at="2026-01-01T00:00:00Z")
-    other, wrong = _proven(seed=7), _proven(vrf_proof=str(with_proof(plain(epoch=2))["vrf_proof"]))
-    without, unsigned = _with_sig(plain(), SECRET), _with_sig(with_proof(plain(), seed=7), b"wrong")
+    first, again = proven(), proven(attempt=2, sent_at="2026-01-01T00:00:00Z")
+    other, wrong = proven(seed=7), proven(vrf_proof=str(with_proof(plain(epoch=2))["vrf_proof"]))
+    without, unsigned = with_sig(plain(), SECRET), with_sig(with_proof(plain(), seed=7), b"wrong")
     for mode in VrfMode:
         comment = f"{mode}: 401 and nothing is remembered, only where proofs are enforced"
         yield _asked(f"drawn/{mode}-wrong-proof", comment, "VRF-2", mode, wrong, first)
@@ -304,19 +292,7 @@ def _drawn() -> Iterator[Draft]:
     yield _asked("drawn/no-key", comment, "VRF-5", VrfMode.ENFORCED, first, keys={})
     ended: Keys = {"default": (LiveKeyForm(Algorithm.ED25519, DRAWING.public, 0.0, NOW + 0.5),)}
     comment = "a key counts while it is live, by the time of the log"
-    yield _asked("drawn/ended-key", comment, "VRF-5", VrfMode.ENFORCED, first, _proven(epoch=2), keys=ended)
-
-
-def _proven(**changes: object) -> str:
-    """A signed record with its proof, or with other values where wanted."""
-    of_record = {name: value for name, value in changes.items() if name not in {"seed", "vrf_proof"}}
-    of_proof = {name: value for name, value in changes.items() if name not in of_record}
-    return _with_sig(with_proof(plain(**of_record), **of_proof), SECRET)
-
-
-def _with_sig(record: Fields, secret: bytes) -> str:
-    kind = DrawnPcs if "vrf_proof" in record else Pcs
-    return body_of({**record, "sig": sign(HmacKey(secret), msgspec.convert(record, kind), Profile.JUDGED)}).decode()
+    yield _asked("drawn/ended-key", comment, "VRF-5", VrfMode.ENFORCED, first, proven(epoch=2), keys=ended)
 
 
 def _asked(slug: str, comment: str, requirement: str, mode: VrfMode, *bodies: str, keys: Keys = DRAWING_KEYS) -> Draft:

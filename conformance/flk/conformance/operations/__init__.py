@@ -18,6 +18,7 @@ from flk.conformance.operations import (
     node,
     notes,
     placement,
+    policies,
     records,
     segments,
     signals,
@@ -67,6 +68,13 @@ OPERATIONS: dict[str, Operation] = {
         notes.note_signature,
         notes.checkpoint,
         notes.tiles,
+        policies.policy,
+        policies.policy_mistakes,
+        policies.earlier_policy_digest,
+        policies.sign_policy,
+        policies.authenticate_policy,
+        policies.judging_policy,
+        policies.policy_share,
         node.node,
     )
 }

@@ -5,11 +5,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from flk.conformance.operations.forms import Form
-from flk.model.entries.entry import Outcome
+from flk.model.entries.entry import Outcome, Reason
 from flk.model.entries.entry import content_digest as model_digest
 from flk.model.entries.judgement import judge as model_judge
+from flk.model.policies.document import Policy
 from flk.model.record import identity
 from flk.model.record.record import Pcs, decode
+from flk.spec.constants import CONSTANTS
 
 
 class Triple(Form, frozen=True):
@@ -37,6 +39,22 @@ class ValidRecord(Form, frozen=True):
     record: Pcs
 
 
+class JudgedRecord(ValidRecord, frozen=True):
+    """The same, and a policy to judge it by (none: the default), whose signature is not looked at either."""
+
+    policy: Policy | None = None
+
+
+def tolerance(given: JudgedRecord) -> float:
+    """By how much a claimed slope may differ."""
+    return CONSTANTS.judgement.tolerance_D_hat if given.policy is None else given.policy.tol_D
+
+
+def is_scrutinised(told: Outcome) -> bool:
+    """Whether what is asked besides rejects a record."""
+    return not told.accepted and told.reason is not Reason.D_HAT
+
+
 def pcs_id(given: Triple) -> str:
     """The id that belongs to the triple."""
     return identity.pcs_id(given.merkle_root, given.epoch, given.shard_id)
@@ -53,6 +71,6 @@ def content_digest(given: ValidRecord) -> str:
     return model_digest(given.record)
 
 
-def judge(given: ValidRecord) -> Outcome:
-    """The outcome."""
-    return model_judge(given.record)
+def judge(given: JudgedRecord) -> Outcome:
+    """The outcome under the policy, or where there is none under the default."""
+    return model_judge(given.record) if given.policy is None else given.policy.judge(given.record)

@@ -4,7 +4,6 @@ It has an address and tokens of its own. Without them nothing is asked.
 """
 
 from base64 import b64encode
-from collections.abc import Iterable
 from hashlib import sha256
 from html.parser import HTMLParser
 from math import isclose
@@ -14,7 +13,7 @@ from urllib.parse import quote
 from flk.conformance.drafts.mutations import body_of
 from flk.conformance.server.check import check
 from flk.conformance.server.replies import Failed, Reply
-from flk.conformance.server.target import Server, expect_outcome, expect_refusal, expect_same, expect_status
+from flk.conformance.server.target import Server, expect_outcome, expect_refusal, expect_same, expect_status, strangers
 from flk.model.flow.answers import SUBMIT_PATH
 from flk.spec.constants import CONSTANTS
 
@@ -29,7 +28,7 @@ def admin_asks_for_a_token(server: Server) -> None:
     """Without an operator's token every question gets 401 or 403 and how to authenticate, and nothing is read again."""
     for method, path in (*(("GET", path) for path in READ), ("POST", "/admin/reload")):
         expect_status(server.ask(path, method), 200, f"{method} {path} with the operator's token")
-        for shown in _wrong(server):
+        for shown in strangers(server):
             reply = server.admin.request(method, path, headers=shown)
             expect_status(reply, (401, 403), f"{method} {path} without a token that counts")
             if not reply.headers.get("www-authenticate", ""):
@@ -160,14 +159,6 @@ class _Elements(HTMLParser):
         """One of them."""
         self.active |= {tag} & LOADS
         self.active |= {f"{tag} {name}" for name, _ in attrs if name.startswith("on") or name in {"src", "href"}}
-
-
-def _wrong(server: Server) -> Iterable[list[tuple[str, str]]]:
-    """What a request shows that is no operator's: nothing, something like the token, a tenant's."""
-    tenants = [server.token(tenant) for tenant in server.tenants if server.has_token(tenant)]
-    for token in (server.operator[:-1], server.operator + "x", "x", *tenants):
-        yield [("Authorization", f"Bearer {token}")]
-    yield []
 
 
 def _outcome(server: Server, record: dict[str, Any], tenant: str | None = None) -> str:

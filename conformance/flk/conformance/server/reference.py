@@ -19,9 +19,11 @@ from flk.model.entries.entry import Key
 from flk.model.flow.answers import ACKNOWLEDGED, BATCH_PATH, OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.flow.batch import MEDIA_TYPE, lines_of, records_of, require_size
 from flk.model.flow.submission import Response, Submission, refuse
+from flk.model.log.frames import UNSTATED, Stated
+from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
-from flk.model.programs.examine import examine
+from flk.model.programs.examine import Here, examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.recall import recall
 from flk.model.programs.recover import recover
@@ -86,6 +88,8 @@ class ReferenceNode:
     """Whether operators are answered elsewhere, and the metrics told there alone (API-6)."""
     trouble: Refused | None = None
     """What every submission is refused with."""
+    stated = UNSTATED
+    """What its log states of policies."""
     audit: "Audited | None" = None
     """Its audit log, if it has one."""
 
@@ -111,7 +115,12 @@ class ReferenceNode:
         """The reply to a submission."""
         with self.lock:
             self.body = submission.body
-            return run(ingest(submission, "eu", partial(examine, self.keyring)), self.perform)
+            return run(ingest(submission, "eu", Here(partial(examine, self.keyring), self.stated_at)), self.perform)
+
+    def stated_at(self, timestamp: Timestamp) -> Stated:
+        """What its log states of policies."""
+        del timestamp
+        return self.stated
 
     def perform(self, effect: Effect[R]) -> R:
         """One effect."""

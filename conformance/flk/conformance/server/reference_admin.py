@@ -12,7 +12,12 @@ import msgspec
 
 from flk.conformance.server.reference import NO_METHOD, NO_PATH, NO_TOKEN, ReferenceNode, Told, listening
 from flk.model.flow.submission import refuse
-from flk.model.refusal import Malformed
+from flk.model.log.frames import Stated
+from flk.model.log.hlc import ZERO
+from flk.model.policies.reading import read
+from flk.model.policies.ruling import Change, Kind, changed, decoded, encoded
+from flk.model.policies.signing import require_signed
+from flk.model.refusal import Malformed, Refused
 from flk.spec.constants import CONSTANTS
 
 SHARD = "only"
@@ -21,8 +26,20 @@ _REGION = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHARDS = re.compile("/admin/shards/([^/]+)(/sample)?")
 
 
+class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change of policies that is asked for."""
+
+    kind: Kind
+    policy: msgspec.Raw = msgspec.Raw()
+    version: str = ""
+    share: int = 0
+
+
 class ReferenceAdmin:
     """What operators of a node are told."""
+
+    body = b""
+    """That of the request that is being answered."""
 
     def __init__(self, node: ReferenceNode, token: str) -> None:
         self.node = node
@@ -36,16 +53,20 @@ class ReferenceAdmin:
         wanted = self.method_of(parts.path)
         if not wanted:
             return Told(404, NO_PATH)
-        if method != wanted:
+        if method not in {wanted, *wanted.split(", ")}:
             return Told(405, NO_METHOD, {"Allow": wanted})
         if not self.permits(parts.path, authorization):
             return Told(401, NO_TOKEN, {"WWW-Authenticate": "Bearer"})
+        if method == "POST" and parts.path == "/admin/policies":
+            return self.changed(self.body)
         return self.told(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)))
 
     def method_of(self, path: str) -> str:
         """The method that a path takes; empty if there is no such path."""
         if path == "/admin/reload":
             return "POST"
+        if path == "/admin/policies":
+            return "GET, POST"
         known = path in {"/metrics", "/status", "/admin/divergence"} or path.startswith(
             ("/admin/outcomes/", "/admin/shards")
         )
@@ -68,11 +89,37 @@ class ReferenceAdmin:
             return self.page()
         if path == "/admin/reload":
             return _json({"files": self.read_again()})
+        if path == "/admin/policies":
+            return _json(decoded(self.node.stated.text))
         if path == "/admin/divergence":
             return self.differences(query.get("region"))
         if path.startswith("/admin/outcomes/"):
             return self.outcome(*path.removeprefix("/admin/outcomes/").split("/", 1))
         return self.of_shards(path, query)
+
+    def changed(self, body: bytes) -> Told:
+        """What holds after a change of policies, or why it is refused (POL-5, POL-6, POL-10)."""
+        try:
+            made = changed(decoded(self.node.stated.text), self.change(body), ZERO)
+        except Refused as refusal:
+            response = refuse(refusal)
+            return Told(response.status, response.body)
+        self.node.stated = Stated(ZERO, encoded(made))
+        return _json(made)
+
+    def change(self, body: bytes) -> Change:
+        """What a body asks for. Raises Refused."""
+        try:
+            asked = msgspec.json.decode(body, type=_Asked)
+        except msgspec.DecodeError as error:
+            raise Malformed("POL-1", f"no change of policies: {error}") from None
+        if not asked.policy:
+            return Change(asked.kind, "operator", version=asked.version, share=asked.share)
+        reading = read(bytes(asked.policy))
+        if reading.policy is None:
+            raise Malformed("POL-2", str(reading.mistakes[0]), field=reading.mistakes[0].field)
+        require_signed(reading.policy, self.node.keyring.policy_keys)
+        return Change(asked.kind, "operator", reading.policy, asked.version, asked.share)
 
     def page(self) -> Told:
         """The status page."""
@@ -124,7 +171,7 @@ class AdminHandler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         """One request."""
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.admin.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         told = self.admin.answer(self.command, self.path, self.headers.get("Authorization", ""))
         self.send_response(told.status)
         for name, value in {**told.headers, "Content-Length": str(len(told.body))}.items():

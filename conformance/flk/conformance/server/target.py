@@ -16,7 +16,7 @@ from flk.conformance.drafts.draft import fields
 from flk.conformance.drafts.mutations import Fields, body_of
 from flk.conformance.server.client import Client
 from flk.conformance.server.replies import Failed, NoAnswer, NotExercised, Reply
-from flk.model.entries.entry import content_digest
+from flk.model.entries.entry import Outcome, content_digest
 from flk.model.entries.judgement import judge
 from flk.model.flow.answers import OUTCOMES_PATH, SUBMIT_PATH
 from flk.model.record.canonical import FIXED, Profile, canonical_bytes
@@ -332,6 +332,14 @@ def pcs(record: Fields) -> Pcs:
     return msgspec.convert(record, DrawnPcs if "vrf_proof" in record else Pcs)
 
 
+def strangers(server: Server) -> Iterator[list[tuple[str, str]]]:
+    """What a request shows that is no operator's: something like the token, a tenant's, nothing."""
+    tenants = [server.token(tenant) for tenant in server.tenants if server.has_token(tenant)]
+    for token in (server.operator[:-1], server.operator + "x", "x", *tenants):
+        yield [("Authorization", f"Bearer {token}")]
+    yield []
+
+
 def expect_status(reply: Reply, statuses: int | Iterable[int], why: str) -> None:
     """Raises Failed unless the reply has one of the statuses."""
     wanted = (statuses,) if isinstance(statuses, int) else tuple(statuses)
@@ -344,9 +352,9 @@ def expect_status(reply: Reply, statuses: int | Iterable[int], why: str) -> None
         raise Failed(f"{why}: expected {' or '.join(map(str, wanted))}, got {reply}")
 
 
-def expect_outcome(reply: Reply, record: Fields) -> None:
-    """Raises Failed unless the reply states what the model judges of the record."""
-    outcome = judge(pcs(record))
+def expect_outcome(reply: Reply, record: Fields, judged: Outcome | None = None) -> None:
+    """Raises Failed unless the reply states what the model judges of the record, by the default policy unless told otherwise."""
+    outcome = judged or judge(pcs(record))
     expect_status(reply, 202 if outcome.escalated else 200, f"{outcome.reason} record {_shown(record)}")
     wanted = {
         "pcs_id": record["pcs_id"],

@@ -47,8 +47,12 @@ class _Fault(NamedTuple):
     mend: str
 
 
+DOCUMENT = "document"
+"""The field at fault where bytes are no policy whatever its fields are."""
 _SHOWN = 40  # characters of a value
 _NUMBER = "write a JSON number with at most nine decimals"
+_TEXTS = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?')
+"""The texts of a JSON document, of which those before a colon are keys."""
 _SHAPE = "a policy is one JSON object in UTF-8; `flk policy new` writes one"
 
 
@@ -78,14 +82,15 @@ def read(text: bytes) -> Reading:
         *_faults(found),
     ]
     if faults:
-        mistakes = (Mistake(_line(decoded, fault.field), *fault) for fault in faults)
+        lines = _lines(decoded)
+        mistakes = (Mistake(lines.get(fault.field, 1), *fault) for fault in faults)
         return Reading(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
     policy = msgspec.convert(found, Policy)
     return Reading((), policy if policy.vrf is not VrfMode.OFF else msgspec.structs.replace(policy, vrf_mode=UNSET))
 
 
 def _hopeless(problem: str, mend: str, line: int = 1) -> Reading:
-    return Reading((Mistake(line, "document", problem, mend),))
+    return Reading((Mistake(line, DOCUMENT, problem, mend),))
 
 
 def _noted(pairs: list[tuple[str, object]], repeated: Counter[str]) -> Fields:
@@ -94,10 +99,10 @@ def _noted(pairs: list[tuple[str, object]], repeated: Counter[str]) -> Fields:
     return dict(pairs)
 
 
-def _line(text: str, field: str) -> int:
-    """Where a key stands last, which is the one that is read. What looks like one inside a text has backslashes there."""
-    places = [*re.finditer(rf"(?<!\\){re.escape(json.dumps(field, ensure_ascii=False))}\s*:", text)]
-    return text.count("\n", 0, places[-1].start()) + 1 if places else 1
+def _lines(text: str) -> dict[str, int]:
+    """Where each key stands last, which is the one that is read, however it is written."""
+    keys = (match for match in _TEXTS.finditer(text) if match["colon"])
+    return {json.loads(match["text"]): text.count("\n", 0, match.start()) + 1 for match in keys}
 
 
 def _faults(found: Fields) -> Iterator[_Fault]:
@@ -236,7 +241,7 @@ _CHECKS: dict[str, Callable[[str, Any], Iterator[_Fault]]] = {
     "vrf_mode": _vrf_mode,
     "scrutiny": _scrutiny,
     "signed_by": _form(LIMITS.signer_pattern, "is no id of a key", "`flk policy sign` fills it in", empty=True),
-    "signature": _form("^[A-Za-z0-9+/]{86}==$", "is no signature", "`flk policy sign` fills it in", empty=True),
+    "signature": _form("^[A-Za-z0-9+/]{85}[AQgw]==$", "is no signature", "`flk policy sign` fills it in", empty=True),
 }
 
 

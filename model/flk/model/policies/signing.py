@@ -1,13 +1,13 @@
 """Who vouches for a policy: keys that are for policies alone (POL-5)."""
 
-import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
+from msgspec import UNSET
 
-from flk.model.policies.document import Policy, canonical_policy
+from flk.model.policies.document import Policy, VrfMode, canonical_policy
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey
 from flk.model.refusal import Refused
 
@@ -43,9 +43,24 @@ def require_signed(policy: Policy, keys: PolicyKeys) -> None:
     if key is None:
         known = ", ".join(sorted(keys)) or "none"
         raise Unsigned(policy, f"the key {policy.signed_by!r} is not known here (known: {known}); add it, or sign anew")
-    try:
-        signature = b64decode(policy.signature, validate=True)
-    except binascii.Error:
-        signature = b""
-    if not key.verifies(canonical_policy(policy), signature):
+    said = canonical_policy(policy)
+    if not _says_no_more(policy, said):
+        raise Unsigned(policy, "it has a number with more than nine decimals, which no signature covers; write nine")
+    if not key.verifies(said, _one_spelling(policy.signature)):
         raise Unsigned(policy, f"the signature is not one of {policy.signed_by!r} over this content; sign it anew")
+
+
+def _one_spelling(signature: str) -> bytes:
+    """The bytes of which a text is the one standard base64; none of another text (SIGN-6)."""
+    try:
+        raw = b64decode(signature, validate=True)
+    except ValueError:
+        return b""
+    return raw if b64encode(raw).decode() == signature else b""
+
+
+def _says_no_more(policy: Policy, said: bytes) -> bool:
+    """Whether the bytes that are signed say all that is judged by: they round, and a log may hold what no reader of files took."""
+    mode = UNSET if policy.vrf is VrfMode.OFF else policy.vrf
+    bare = msgspec.structs.replace(policy, vrf_mode=mode, signed_by="", signature="")
+    return bare == msgspec.json.decode(said, type=Policy)

@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"flk.example/sdk"
 	"flk.example/sdk/outbox"
@@ -56,6 +57,8 @@ var operations = map[string]subject.Operation{
 	},
 }
 
+const policies = "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy judging_policy policy_share"
+
 func main() {
 	hello := subject.Hello{Protocol: 1, Name: "flk-sdk", Version: flk.Version, Language: "Go", Declined: map[string]string{
 		"zlib": "Go's standard library writes deflate of its own",
@@ -63,11 +66,14 @@ func main() {
 	for _, name := range []string{"hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"} {
 		hello.Declined[name] = "a matter of nodes, not of agents and verifiers"
 	}
-	for _, name := range []string{"vrf", "vrf_prove", "vrf_verify", "vrf_seed"} {
-		hello.Declined[name] = "records whose seed is drawn are not made or read here yet"
+	for _, name := range []string{"vrf_prove", "vrf_verify", "vrf_seed"} {
+		hello.Declined[name] = "Go's standard library has no arithmetic of curves: proofs are read and signed, not made or checked"
 	}
 	for _, name := range []string{"tlog", "note_signature", "checkpoint", "tiles"} {
 		hello.Declined[name] = "the logs of auditors are not read here; golang.org/x/mod/sumdb does it"
+	}
+	for _, name := range strings.Fields(policies) {
+		hello.Declined[name] = "records are judged by the default policy alone here"
 	}
 	if err := subject.Serve(os.Stdin, os.Stdout, hello, operations); err != nil {
 		fmt.Fprintln(os.Stderr, err)

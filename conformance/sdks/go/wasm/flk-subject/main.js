@@ -58,12 +58,15 @@ const DECLINED = {
   zlib: "Go's standard library writes deflate of its own",
   pause: "the outbox is that of the SDK for TypeScript",
 };
-const NODES = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"];
-for (const name of NODES) DECLINED[name] = "a matter of nodes, not of agents and verifiers";
-const DRAWN = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
-for (const name of DRAWN) DECLINED[name] = "records whose seed is drawn are not made or read here yet";
-const LOGS = ["tlog", "note_signature", "checkpoint", "tiles"];
-for (const name of LOGS) DECLINED[name] = "the logs of auditors are not read here";
+const REASONS = {
+  "a matter of nodes, not of agents and verifiers":
+    "hlc_tick hlc_observe join frame scan verify_segment ring_owner node",
+  "records whose seed is drawn are not made or read here yet": "vrf vrf_prove vrf_verify vrf_seed",
+  "the logs of auditors are not read here": "tlog note_signature checkpoint tiles",
+  "records are judged by the default policy alone here":
+    "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy judging_policy policy_share",
+};
+for (const [why, names] of Object.entries(REASONS)) for (const name of names.split(" ")) DECLINED[name] = why;
 const about = { protocol: 1, name: "flk-sdk", version: "0.1", language: "WebAssembly" };
 const HELLO = { ...about, operations: Object.keys(OPERATIONS), declined: DECLINED };
 

@@ -42,6 +42,8 @@ const ZLIB =
 const NODES = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"];
 const DRAWN = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
 const LOGS = ["tlog", "note_signature", "checkpoint", "tiles"];
+const POLICIES = ["policies", "policy", "policy_mistakes", "earlier_policy_digest"];
+const VOUCHED = ["sign_policy", "authenticate_policy", "judging_policy", "policy_share"];
 const HELLO = {
   protocol: 1,
   name: "flk-sdk",
@@ -52,6 +54,7 @@ const HELLO = {
     ...NODES.map((name) => [name, "a matter of nodes, not of agents and verifiers"]),
     ...DRAWN.map((name) => [name, "records whose seed is drawn are not made or read here yet"]),
     ...LOGS.map((name) => [name, "the logs of auditors are not read here"]),
+    ...[...POLICIES, ...VOUCHED].map((name) => [name, "records are judged by the default policy alone here"]),
   ]),
 };
 

@@ -66,13 +66,17 @@ fn coherence(q: Value<'_>) -> Answer {
     Ok(object(&[("coh_star", &flk::round9(found.share)), ("v_star", &direction)]))
 }
 
+const POLICIES: &str =
+    "policies policy policy_mistakes earlier_policy_digest sign_policy authenticate_policy judging_policy policy_share";
+
 fn main() -> std::io::Result<()> {
-    let nodes = ["hlc_tick", "hlc_observe", "join", "frame", "scan", "verify_segment", "ring_owner", "node"];
-    let drawn = ["vrf", "vrf_prove", "vrf_verify", "vrf_seed"];
-    let mut declined = nodes.map(|name| (name, "a matter of nodes, not of agents and verifiers")).to_vec();
-    declined.extend(drawn.map(|name| (name, "records whose seed is drawn are not made or read here yet")));
-    let logs = ["tlog", "note_signature", "checkpoint", "tiles"];
-    declined.extend(logs.map(|name| (name, "the logs of auditors are not read here")));
+    let reasons = [
+        ("a matter of nodes, not of agents and verifiers", "hlc_tick hlc_observe join frame scan verify_segment ring_owner node"),
+        ("records whose seed is drawn are not made or read here yet", "vrf vrf_prove vrf_verify vrf_seed"),
+        ("the logs of auditors are not read here", "tlog note_signature checkpoint tiles"),
+        ("records are judged by the default policy alone here", POLICIES),
+    ];
+    let declined: Vec<_> = reasons.iter().flat_map(|(why, names)| names.split(' ').map(|name| (name, *why))).collect();
     let hello = Hello { name: "flk-sdk", version: env!("CARGO_PKG_VERSION"), declined: &declined };
     serve(stdin().lock(), stdout().lock(), &hello, OPERATIONS)
 }
