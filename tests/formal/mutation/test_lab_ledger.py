@@ -1,4 +1,4 @@
-"""The lab's ledger can be read, and whatever it excuses is a mutant that is made: a stale entry excuses nothing, and says it does."""
+"""The lab's ledger can be read, and whatever it excuses is a mutant that is made: of one that is not, its reason is out of date."""
 
 from collections import defaultdict
 
