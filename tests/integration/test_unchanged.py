@@ -17,6 +17,7 @@ LONG = {
     ("theorem", "fences"),
     ("theorem", "retention"),
     ("theorem", "transparency"),
+    ("theorem", "policies"),
     ("run", "dedup-overload"),
     *(("run", name) for name in ("archive-away", "crowded-door", "lost-duplicates", "store-away")),
     *(("run", name) for name in ("flood-of-echoes", "flood-of-forgeries")),

@@ -6,17 +6,22 @@ from pathlib import Path
 
 import pytest
 from tests.support import ROOT
+from z3 import CheckSatResult, unknown
 
 from flk.formal.language import Protocol
 from flk.formal.library.catalogue import PROTOCOLS
+from flk.formal.mutation.check import Outcome
 from flk.formal.mutation.ladder import Ladder
 from flk.formal.mutation.ledger import Ledger, read
 from flk.formal.mutation.mutant import Mutant, unmutated
+from flk.formal.mutation.protocols import checks
+from flk.formal.mutation.protocols.checks import Proof
 from flk.formal.mutation.protocols.meaning import Reader, behaviour, protocol_of
 from flk.formal.mutation.protocols.targets import target_of
 from flk.formal.mutation.report import Report, Row
 from flk.formal.mutation.run import run
 from flk.formal.mutation.selection import Selection
+from flk.formal.prover.solver import QUICK
 from flk.spec.errors import UnusableInput
 from flk.spec.verdict import Verdict
 
@@ -93,6 +98,23 @@ def test_a_mutant_that_begins_elsewhere_on_the_same_round_is_alike(tmp_path: Pat
 def test_a_property_that_no_mutant_breaks_is_named(ticket: Report) -> None:
     """A tautology is violated by nothing; every other property of the ticket is."""
     assert [claim.name for claim in ticket.vacuous] == ["sold_is_not_lost"]
+
+
+def test_a_proof_kills_what_it_refutes_and_nothing_that_the_solver_gives_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ticket that is used before it is sold breaks an obligation. A solver that knows nothing is soon asked no more."""
+    guard = next(each for each in target_of(str(TICKET)).mutants() if (each.function, each.before) == ("use", "sold"))
+    refuted = Proof()(guard)
+    assert (refuted.outcome, refuted.hits) == (Outcome.KILLED, ("used_is_sold",))
+    asked: list[int] = []
+
+    def give_up(_: object, effort: int) -> tuple[None, CheckSatResult]:
+        asked.append(effort)
+        return None, unknown
+
+    monkeypatch.setattr(checks, "ask", give_up)
+    monkeypatch.setattr(checks, "PATIENCE", 2)
+    assert Proof()(guard).outcome is Outcome.SURVIVED
+    assert asked == [QUICK, QUICK]
 
 
 @pytest.mark.slow

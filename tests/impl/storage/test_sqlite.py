@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support.model.strategies import outcomes
 
 from flk.impl.storage import sqlite as module
+from flk.impl.storage.aging import AgingStore
 from flk.impl.storage.rows import Damaged
 from flk.impl.storage.sqlite import SqliteStore
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
@@ -64,6 +65,7 @@ def test_it_stores_what_the_memory_store_stores(script: Sequence[tuple[str, list
             else:
                 {FLUSH: store.flush, BEHIND: store.flush_behind}[operation]()
             assert store.marked("applied") == memory.marks.get("applied", "")
+            assert store.fetch(list(memory.entries)) == tuple(memory.entries.values())
         wanted = [Key("default", "a"), *memory.entries, Key("other", "nothing")]
         assert store.fetch(wanted) == tuple(map(memory.entries.get, wanted))
         assert store.count() == len(memory.entries)
@@ -195,6 +197,19 @@ def test_what_is_no_database_is_damaged_until_the_store_begins_anew(path: Path) 
             store.marked("applied")
         assert store.begin_anew().read_bytes() == b"this is not SQLite" * 100
         assert store.insert_or_get([claim("a")]) == [claim("a").entry]
+        store.flush()
+        store.begin_anew()
+        assert store.fetch([claim("a").key]) == (None,)
+
+
+def test_what_was_deleted_is_not_known_from_the_last_flush(path: Path) -> None:
+    """Though it was written a moment ago, and the next look is as quick as memory."""
+    with closing(AgingStore(path)) as store:
+        store.add(claim("a"))
+        store.flush()
+        assert store.fetch([claim("a").key]) == (claim("a").entry,)
+        store.delete([claim("a")])
+        assert store.fetch([claim("a").key]) == (None,)
 
 
 def test_a_merge_is_on_the_disk_when_it_is_over(path: Path) -> None:

@@ -1,12 +1,13 @@
-"""The disk of the memory runtime: names of segments, their limit, and what is closed to further frames."""
+"""The disk of the memory runtime: names of segments, their limit, what is closed to further frames, and what may go."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flk.model.effects import INBOX, OUTBOX
 from flk.model.log.frames import Frame, scan
 from flk.model.log.hlc import Timestamp
-from flk.model.memory.parts import Disk
+from flk.model.memory.parts import Disk, Objects
 
 STEPS = st.lists(st.sampled_from(["inbox", "outbox", "seal inbox", "seal outbox", "close inbox"]), max_size=40)
 
@@ -57,3 +58,42 @@ def test_a_segment_whose_synchronisation_failed_gets_no_more_frames() -> None:
     disk.seal(INBOX)
     found = [scan(bytes(disk.segments[name])) for name in disk.names(INBOX, sealed=True)]
     assert [[frame.timestamp for frame in part.frames] for part in found] == [[1], [2, 3]]
+
+
+def test_the_last_segment_of_a_log_is_never_removed() -> None:
+    """Nor what comes after it; whatever a snapshot covers, the log goes on behind that one (RET-4)."""
+    disk = Disk("eu")
+    for number in range(1, 4):
+        disk.append(INBOX, Frame(Timestamp(number), b"x"), Timestamp(number))
+        disk.seal(INBOX)
+    first, second, last = disk.names(INBOX)
+    for name in (last, last[:-1] + "9"):
+        with pytest.raises(ValueError, match="is the last segment of its log, which stays"):
+            disk.release(INBOX, name)
+    assert disk.release(INBOX, second) == (first, second)
+    assert disk.names(INBOX) == (last,)
+
+
+def test_a_damaged_segment_is_kept_aside_and_its_frames_are_appended_again() -> None:
+    """In its place is an empty one, sealed; the frames stand behind what the log had (WAL-4)."""
+    disk = Disk("eu")
+    for number in (1, 2):
+        disk.append(INBOX, Frame(Timestamp(number), b"x"), Timestamp(number))
+        disk.seal(INBOX)
+    damaged = disk.names(INBOX)[0]
+    frames = scan(bytes(disk.segments[damaged])).frames
+    disk.segments[damaged][-5] ^= 1
+    spoilt = bytes(disk.segments[damaged])
+    disk.salvage(INBOX, damaged, tuple(frames), Timestamp(3))
+    found = [scan(bytes(disk.segments[name])) for name in disk.names(INBOX)]
+    assert [[frame.timestamp for frame in part.frames] for part in found] == [[], [2], [1]]
+    assert found[0].sealed
+    assert disk.damaged == {damaged: spoilt}
+
+
+def test_an_object_is_created_once() -> None:
+    """Who comes second is told, and changes nothing (CRR-9)."""
+    objects = Objects()
+    assert objects.put("a", b"first")
+    assert not objects.put("a", b"second")
+    assert objects.objects == {"a": b"first"}

@@ -17,6 +17,7 @@ from flk.model.policies.reading import read
 
 SCHEMA: dict[str, Any] = json.loads(files("flk.spec").joinpath("policy.schema.json").read_text("utf-8"))
 VALID: dict[str, Any] = json.loads(as_json(DEFAULT))
+_IS = re.compile("(is|has|asks|cannot|makes|stands) ")
 _SCHEMA_SAYS = Draft202012Validator(SCHEMA).is_valid
 
 values = (
@@ -30,8 +31,10 @@ values = (
 
 
 def told(text: bytes | str) -> list[tuple[int, str]]:
-    """Line and field of each mistake."""
-    return [(each.line, each.field) for each in read(text.encode() if isinstance(text, str) else text).mistakes]
+    """Line and field of each mistake. Of each is said what the field is or does, and then what to do about it."""
+    mistakes = read(text.encode() if isinstance(text, str) else text).mistakes
+    assert all(_IS.match(each.problem) and not _IS.match(each.mend) for each in mistakes)
+    return [(each.line, each.field) for each in mistakes]
 
 
 def changed(**fields: object) -> str:

@@ -88,6 +88,18 @@ def test_a_version_never_has_two_contents_however_much_was_forgotten(wanted: lis
         assert all(ruling.known(before) is not None for before in ruling.before)
 
 
+def test_of_more_policies_than_a_log_carries_along_the_oldest_go_that_nobody_uses() -> None:
+    """The one in force, the candidate and the newest stay, however many are registered after them (POL-9)."""
+    numbers = range(1, 2 * LIMITS.kept_policies)
+    some = [signed(version=f"1.{number}.0") for number in numbers]
+    staged = Change(Kind.STAGED, "ops", version="1.2.0", share=5)
+    ruling = after(*registered(*some[:2]), promoted("1.1.0"), staged, *registered(*some[2:]))
+    last = some[2 - LIMITS.kept_policies :]
+    assert ruling.policies == (*some[:2], *last)
+    assert (ruling.policy(ruling.in_force), ruling.policy(ruling.candidate)) == (some[0], some[1])
+    assert after(*registered(*some)).policies == tuple(some[-LIMITS.kept_policies :])
+
+
 def test_what_a_log_states_stays_small() -> None:
     """A thousand changes to and fro leave no more than the last of the history."""
     ruling = after(*registered(LOOSE, STRICT))

@@ -6,12 +6,13 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.support.model.siem import SECRET, Collector, Mood, audit_leaves
-from tests.support.model.transparency import checkpoint_over, objects_over
+from tests.support.model.transparency import LOG, checkpoint_over, objects_over
 
 from flk.model.effects import Draw, Effect, GetObject, Sleep
 from flk.model.effects.siem import Behind, MoveOn, NoteRefused, Tell
-from flk.model.programs.stream import Streamed, stream
+from flk.model.programs.stream import SIEM, Streamed, stream
 from flk.model.siem.targets import Kind, Refusal, Target, request
 from flk.model.transparency.checkpoints import BadLog
 
@@ -35,10 +36,12 @@ class Runner:
         self.now = 0.0
         self.effects = 0
         self.crash_at = -1
+        self.policy = SIEM
+        self.told: list[tuple[int, ...]] = []
 
     def run(self) -> Streamed:
         """A pass, to its end or its crash."""
-        program = stream("", checkpoint_over(self.leaves), Target(self.collector.kind))
+        program = stream("", checkpoint_over(self.leaves), Target(self.collector.kind), self.policy)
         result: Any = None
         try:
             while True:
@@ -55,6 +58,7 @@ class Runner:
             case GetObject(name):
                 return self.objects.get(name)
             case Tell(events):
+                self.told.append(tuple(event.sequence for event in events))
                 sent = request(Target(self.collector.kind), events, SECRET)
                 return self.collector.take(sent.path, sent.headers, sent.body)
             case Behind():
@@ -80,6 +84,7 @@ class Runner:
     def require_told(self, poisoned: set[int]) -> None:
         """Fail unless each leaf was kept, or noted as refused, and first came behind those before it."""
         assert self.behind == len(self.leaves)
+        assert {log for log, _ in self.collector.kept} <= {LOG.name}
         first = list(dict.fromkeys(sequence for _, sequence in self.collector.kept))
         assert set(first) == set(range(len(self.leaves))) - poisoned
         noted = {event.sequence for refusal in self.refused for event in refusal.events}
@@ -148,6 +153,28 @@ def test_what_a_receiver_asks_for_is_waited(kind: Kind) -> None:
     runner = Runner(audit_leaves(3), Collector(kind, [Mood.BUSY]))
     assert runner.run() == Streamed(3, 3, 0)
     assert runner.now >= 7
+
+
+def test_a_request_has_as_many_leaves_as_fit_and_one_at_least() -> None:
+    """Up to a number of leaves and of bytes, to the byte; a leaf that is longer than that goes alone."""
+    sizes = [5, 5, 5, 5, 9, 1, 9, 2, 20, 20, 3, 3, 3, 3]
+    runner = Runner([b"x" * size for size in sizes], Collector(Kind.SUMO))
+    runner.policy = replace(SIEM, batch_events=3, batch_bytes=11)
+    assert runner.run() == Streamed(14, 14, 0)
+    assert runner.told == [(0, 1), (2, 3), (4, 5), (6, 7), (8,), (9,), (10, 11, 12), (13,)]
+
+
+def test_what_a_pass_came_to_counts_each_leaf_once() -> None:
+    """Taken is what is behind the stream and was not refused, also where a part of a request waits: never less than none."""
+    away = [Mood.GONE] * SIEM.max_attempts
+    runner = Runner(
+        audit_leaves(9, [1, 6]), Collector(Kind.ELASTIC, [Mood.SOUND, *away, Mood.SOUND, Mood.PARTLY, *away])
+    )
+    runner.policy = replace(SIEM, batch_events=3)
+    assert runner.run() == Streamed(3, 2, 1, "no answer")
+    assert runner.run() == Streamed(6, 3, 1, "no answer")
+    assert runner.run() == Streamed(9, 2, 1)
+    assert [event.sequence for refusal in runner.refused for event in refusal.events] == [1, 6, 6]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from tests.support.model.transparency import LOG, WITNESS, checkpoint_over, leav
 
 from flk.model.record.signing import Ed25519PrivateKey
 from flk.model.transparency.checkpoints import Checkpoint, checkpoint_of, read_checkpoint
-from flk.model.transparency.notes import BadNote, Kind, Signer, Verifier, read_note, signed, signed_by
+from flk.model.transparency.notes import BadNote, Kind, Signer, Verifier, private_text, read_note, signed, signed_by
 
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 TEXTS = st.lists(LINES, min_size=1, max_size=4).map(lambda lines: "".join(f"{line}\n" for line in lines))
@@ -44,6 +44,37 @@ def test_a_note_of_which_a_bit_is_another_is_refused(text: str, signer: Signer, 
     note[data.draw(st.integers(0, len(note) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with contextlib.suppress(BadNote):
         assert signed_by(read_note(bytes(note)), [signer.verifier]) == ()
+
+
+GO_KEY = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+GO_VERIFIER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+"""The example of Go's package `sumdb/note`."""
+
+
+def test_a_key_that_signs_is_read_as_go_writes_it() -> None:
+    """Its public half is the one that Go names; what this room writes, it reads (TLOG-1)."""
+    assert str(Signer.parse(f"{GO_KEY}\n").verifier) == GO_VERIFIER
+    assert Signer.parse(private_text(LOG.name, bytes(range(32)))).verifier == LOG.verifier
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param(GO_VERIFIER, id="the public half"),
+        pytest.param(GO_KEY.replace("PRIVATE", "PUBLIC"), id="another word"),
+        pytest.param(GO_KEY.replace("+AYEK", "+BIEK"), id="a key that does something else"),
+        pytest.param(GO_KEY[:-4], id="cut short"),
+        pytest.param(GO_KEY.replace("PeterNeumann", "Peter Neumann"), id="no name"),
+        pytest.param(GO_KEY.replace("PeterNeumann", "Peter"), id="another name"),
+        pytest.param(GO_KEY.replace("c74f20a3", "c74f20a4"), id="another id"),
+    ],
+)
+def test_what_is_no_key_that_signs_is_refused_and_not_shown(text: str) -> None:
+    """No message has the secret in it."""
+    with pytest.raises(BadNote) as told:
+        Signer.parse(text)
+    assert "EKFALVFGyNhPJEMzD1QIDr" not in str(told.value)
 
 
 def test_a_signature_under_a_known_key_that_is_not_its_own_refuses_the_note() -> None:

@@ -48,6 +48,7 @@ def made(operator: Operator, text: str) -> set[tuple[str, str, str]]:
         (statements.swapped, "def f():\n    a = yield from A()\n    yield from B(a)\n", set()),
         (statements.unperformed, "def f():\n    a = yield from A()\n", {("drop-yield", "yield from A()", "(A())")}),
         (statements.branch, "if a:\n    b()\n", {("never", "a", "False"), ("always", "a", "True")}),
+        (statements.branch, "if TYPE_CHECKING:\n    import b\n", set()),
         (statements.loop, "for a in b:\n    c()\n", {("once", "c()", "c()\n    break")}),
         (statements.caught, "try:\n    a()\nexcept B:\n    c()\n", {
             ("catch-all", "B", "Exception"), ("catch-none", "B", "()"),

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import msgspec
 
-from flk.formal.explicit.engines.choose import choose
+from flk.formal.explicit.engines.choose import AUTO, choose
 from flk.formal.explicit.engines.edges import graph
 from flk.formal.explicit.explore import Explored, Finding, explore
 from flk.formal.explicit.search import Options
@@ -20,6 +20,9 @@ from flk.spec.verdict import Verdict
 
 MOST = 1_000_000
 """States explored beside a proof."""
+
+FAR = Options(max_states=MOST)
+"""Without a stop at what is violated."""
 
 STATUSES = {
     Verdict.HOLDS: ProofStatus.BOUNDED,
@@ -38,17 +41,18 @@ OUTCOMES = {
 
 @dataclass(frozen=True)
 class Beside:
-    """A protocol at its usual sizes, or others."""
+    """A protocol at its usual sizes, or others, by the engine of a name."""
 
     protocol: Protocol
     sizes: Mapping[str, int] = field(default_factory=dict)
+    options: Options = FAR
+    engine: str = AUTO
 
     @cached_property
     def _outcome(self) -> Explored | UnusableInput:
-        engine = choose()
+        engine = choose(self.engine)
         try:
-            options = Options(max_states=MOST)
-            return explore(self.protocol, engine.engine, engine.name, self.sizes, options, graph_of=graph)
+            return explore(self.protocol, engine.engine, engine.name, self.sizes, self.options, graph_of=graph)
         except UnusableInput as error:
             return error
 

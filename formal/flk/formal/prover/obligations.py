@@ -130,10 +130,15 @@ class Induction:
         yield from map(self._consequence, self.consequences)
         yield from self._properties_are_defined()
 
-    def obligations_with(self, action: Action) -> Iterator[Obligation]:
-        """What has to be shown anew if an action takes the place of the one of its name."""
+    def changed(self, action: Action) -> Protocol:
+        """The protocol with an action in the place of the one of its name; what says when that is enabled speaks of the new one."""
         changed = self.protocol.variant(self.protocol.name, self.protocol.story)
         changed.put(action)
+        return changed
+
+    def obligations_with(self, action: Action) -> Iterator[Obligation]:
+        """What has to be shown anew if an action takes the place of the one of its name."""
+        changed = self.changed(action)
         anew = {name: p for name, p in changed.properties.items() if p != self.protocol.properties[name]}
         if any(p.name in anew for p in self.inductive):
             yield from Induction(changed, self.leave_out, self.extra).obligations()

@@ -1,6 +1,6 @@
 """Proving a protocol: its obligations, its witnesses, and the faults that the same obligations must refute."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
@@ -14,18 +14,15 @@ from flk.formal.library.design import Design
 from flk.formal.prover.beside import Beside
 from flk.formal.prover.bounded import FAULT, Outcome, Target, search
 from flk.formal.prover.counterexample import Counterexample
-from flk.formal.prover.cti_minimiser import at_most, minimised
+from flk.formal.prover.cti_minimiser import minimised
 from flk.formal.prover.fragment import outside
-from flk.formal.prover.guard_mutants import Omission, omissions
+from flk.formal.prover.guard_mutants import omissions, try_omission
 from flk.formal.prover.obligations import DEFINED, INVARIANTS, JOIN, Induction, Obligation, counts, uncountable
-from flk.formal.prover.solver import EASY, EFFORT, QUICK, ask
+from flk.formal.prover.solver import EFFORT, QUICK, ask
 from flk.formal.prover.theorem import Check, Proof, ProofStatus, PropertyStatus, Trial, worst_status
 
 DEPTH = 16
 """Steps within which witnesses, and runs that violate what induction does not show, are looked for."""
-
-FEW = 2
-"""Elements of each sort in the cases that are looked at first where something is to be refuted."""
 
 COUNTS = "counts the elements of a sort"
 FRAGMENT = "the queries are in a decidable fragment: acyclic quantifiers over index sorts and enums"
@@ -123,7 +120,7 @@ class Proving:
         """What came of leaving out each guard conjunct and each update."""
         if not self.possible or self.seed:
             return ()
-        return tuple(_try_omission(self.induction, omission, self.seed) for omission in omissions(self.protocol))
+        return tuple(try_omission(self.induction, omission, self.seed) for omission in omissions(self.protocol))
 
     @cached_property
     def statuses(self) -> tuple[PropertyStatus, ...]:
@@ -274,25 +271,3 @@ def _try_design(design: Design, seed: int) -> Trial:
     hits = [_of_run(t, found.sizes, ProofStatus.REFUTED) for t in found.targets if t.outcome is Outcome.FOUND]
     verdict = ProofStatus.REFUTED if hits else ProofStatus.UNDECIDED
     return Trial(design.protocol.name, design.protocol.story, verdict, tuple(hits))
-
-
-def _try_omission(induction: Induction, omission: Omission, seed: int) -> Trial:
-    """An omission is refuted by an obligation that is no longer met, of its action or of what says when it is enabled.
-
-    It survives if all are met. Easy answers come first; then those in which each sort has few elements, which are found sooner.
-    """
-    obligations: Iterable[Obligation] = induction.obligations_with(omission.action)
-    few = tuple(at_most(name, FEW) for name in induction.protocol.sizes())
-    for effort, bounds in ((EASY, ()), (QUICK, few), (QUICK, ()), (EFFORT, ())):
-        hard = []
-        for obligation in obligations:
-            started = perf_counter()
-            answer = ask((*obligation.given, Not(obligation.goal), *bounds), seed, effort)[1]
-            if answer == sat:
-                check = Check(obligation.name, ProofStatus.REFUTED, perf_counter() - started)
-                return Trial(omission.name, omission.action.story, ProofStatus.REFUTED, (check,))
-            if answer != unsat or bounds:
-                hard.append(obligation)
-        obligations = hard
-    verdict = ProofStatus.UNDECIDED if obligations else ProofStatus.PROVED
-    return Trial(omission.name, omission.action.story, verdict, ())

@@ -37,6 +37,7 @@ class AgingStore(SqliteStore):
     def delete(self, claims: Iterable[Claim]) -> tuple[Key, ...]:
         """Delete what is stored as given, in one transaction that survives a loss of power; which keys."""
         self.flush()
+        self._flushed = {}
         with self._answering(), synchronised(self._writer), self._writer:
             self._writer.execute("begin immediate")
             given = dict(claims)

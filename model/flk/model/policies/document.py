@@ -33,7 +33,14 @@ class VrfMode(StrEnum):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A policy. Built directly it is unchecked; `flk.model.policies.reading` yields only valid ones."""
+    """A policy: tolerances of the slope, of the coherence and of the budget, the budget's weights, and where regimes begin (POL-1).
+    Built directly it is unchecked; `flk.model.policies.reading` yields only valid ones.
+
+    >>> policy = Policy("1.10.0", 0.15, 0.05, 0.005, 0.3, 0.5, 0.2, 0.1, D0=2.2,
+    ...     sticky_D_hat_max=1.5, sticky_coherence_min=0.7, non_sticky_D_hat_min=2.6)
+    >>> policy.number > (1, 9, 1), policy.tol_budget
+    (True, 0.005)
+    """
 
     version: str
     tol_D: float
@@ -83,11 +90,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def number(self) -> tuple[int, ...]:
-        """The version as numbers, by which versions are compared (POL-6).
-
-        >>> msgspec.structs.replace(DEFAULT, version="1.10.0").number > msgspec.structs.replace(DEFAULT, version="1.9.1").number
-        True
-        """
+        """The version as numbers, by which versions are compared (POL-6)."""
         return tuple(map(int, self.version.split(".")))
 
 

@@ -44,9 +44,9 @@ def stream(prefix: str, checkpoint: Checkpoint, target: Target, policy: Siem = S
         leaves = yield from proven_leaves(prefix, behind, count, checkpoint)
         events = _fitting(checkpoint.origin, behind, leaves, policy)
         more, waits = yield from _tell(events, target, policy)
+        if waits:  # what of these events was refused is not behind yet
+            return Streamed(behind, behind - first - refused, refused + more, waits)
         refused += more
-        if waits:
-            return Streamed(behind, behind - first - refused, refused, waits)
         behind += len(events)
         yield from MoveOn(behind)
     return Streamed(behind, behind - first - refused, refused)

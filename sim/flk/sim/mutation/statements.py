@@ -68,8 +68,11 @@ def unperformed(source: Source) -> Iterator[Mutant]:
 
 
 def branch(source: Source) -> Iterator[Mutant]:
-    """A condition that always holds, or never: one branch is gone, and an early return or refusal with it."""
-    conditions = [node.test for node in running(source, cst.If)]
+    """A condition that always holds, or never: one branch is gone, and an early return or refusal with it.
+
+    What is for the type checker alone never runs, and stays.
+    """
+    conditions = [node.test for node in running(source, cst.If) if source.code(node.test) != "TYPE_CHECKING"]
     loops = [node.test for node in running(source, cst.While) if source.code(node.test) != "True"]
     for test in (*conditions, *loops):
         if has_effect(test):

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
-from z3 import Not, sat, unsat
+from z3 import CheckSatResult, Not, sat, unsat
 
 from flk.formal.explicit.engines.choose import choose
 from flk.formal.explicit.engines.edges import graph
@@ -20,8 +20,8 @@ from flk.formal.mutation.check import Finding, killed, skipped, survived
 from flk.formal.mutation.mutant import Mutant, unmutated
 from flk.formal.mutation.protocols.meaning import protocol_of
 from flk.formal.prover.bounded import FAULT, Outcome, search
-from flk.formal.prover.obligations import JOIN, Induction, uncountable
-from flk.formal.prover.solver import ask
+from flk.formal.prover.obligations import JOIN, Induction, Obligation, uncountable
+from flk.formal.prover.solver import EFFORT, QUICK, ask
 from flk.spec.verdict import Verdict
 
 Sizes = Mapping[str, int]
@@ -34,6 +34,10 @@ MOST = 1_000_000
 
 DEPTH = 8
 """Steps of the runs that are searched at sizes that are too large to explore."""
+
+PATIENCE = 10
+"""Obligations of a mutant on which the solver may give up; then the others are not asked about. What takes too long counts as
+killed, and that a proof is hard to find must kill nothing."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +125,12 @@ class Proof:
             return skipped("an update counts, so nothing is proved for all sizes")
         original = Induction(protocol_of(_original(mutant)))
         follow = frozenset(p.name for p in original.consequences)
-        refuted = [name for name, answer in _answers(Induction(protocol, follow=follow)) if answer == sat]
+        refuted = list(_refuted(Induction(protocol, follow=follow)))
         if refuted:
-            met = {name: answer == unsat for name, answer in _answers(original)}
+            met = {each.name: _asked(each) == unsat for each in original.obligations() if each.name in refuted}
             refuted = [name for name in refuted if met.get(name, True)]
         if not refuted:
-            return survived("every obligation that the original meets is met")
+            return survived("no obligation that the original meets is refuted")
         hits = dict.fromkeys(name.split(JOIN)[0] for name in refuted)
         return killed(
             f"no longer proved: {'; '.join(refuted[:3])}", tuple(hit for hit in hits if hit in protocol.properties)
@@ -217,9 +221,21 @@ def _steps(ground: Ground, search: Search) -> tuple[str, frozenset[str]]:
     return digest, frozenset(instances[n].action.name for n in np.unique(all_.instance[moves]))
 
 
-def _answers(induction: Induction) -> Iterator[tuple[str, object]]:
+def _refuted(induction: Induction) -> Iterator[str]:
+    """The names of obligations that the solver soon refutes, until it has given up on too many."""
+    given_up = 0
     for obligation in induction.obligations():
-        yield obligation.name, ask((*obligation.given, Not(obligation.goal)))[1]
+        answer = _asked(obligation, QUICK)
+        if answer == sat:
+            yield obligation.name
+        elif answer != unsat:
+            given_up += 1
+            if given_up == PATIENCE:
+                return
+
+
+def _asked(obligation: Obligation, effort: int = EFFORT) -> CheckSatResult:
+    return ask((*obligation.given, Not(obligation.goal)), effort=effort)[1]
 
 
 def _original(mutant: Mutant) -> Mutant:
