@@ -189,7 +189,7 @@ class Keyring:
 
         Raises Unauthenticated if none did. The time is that of the log entry, so a replay years later comes to the same answer.
         """
-        signature = _decode_base64(sig)
+        signature = _signature_of(sig)
         canonical = canonical_bytes(record)
         keys = self._keys.get(tenant, ())
         for profile in self.profiles:
@@ -254,7 +254,7 @@ def verify(key: Key, record: Signed, sig: str, profiles: Iterable[Profile] = ACC
     False
     """
     try:
-        signature = _decode_base64(sig)
+        signature = _signature_of(sig)
     except Unauthenticated:
         return False
     return any(key.verifies(canonical_bytes(record, profile), signature) for profile in _with_form(record, profiles))
@@ -269,12 +269,22 @@ def _base64(raw: bytes) -> str:
     return binascii.b2a_base64(raw, newline=False).decode()
 
 
-def _decode_base64(sig: str) -> bytes:
-    """Raises Unauthenticated unless `sig` is the one canonical, padded base64 text of some bytes."""
+def decode_base64(text: str) -> bytes | None:
+    """The bytes that a text spells in standard base64 with padding, in the one way that counts; None if it spells none (SIGN-6).
+
+    >>> decode_base64("YQ=="), decode_base64("YR=="), decode_base64("YQ")
+    (b'a', None, None)
+    """
     try:
-        signature = binascii.a2b_base64(sig)
+        raw = binascii.a2b_base64(text)
     except ValueError:
-        signature = b""
-    if not signature or binascii.b2a_base64(signature, newline=False) != sig.encode():
+        return None
+    return raw if _base64(raw) == text else None
+
+
+def _signature_of(sig: str) -> bytes:
+    """Raises Unauthenticated unless `sig` is the base64 of some bytes."""
+    signature = decode_base64(sig)
+    if not signature:
         raise Unauthenticated("SIGN-6", "sig is not the standard base64, with padding, of a signature", field="sig")
     return signature

@@ -5,7 +5,8 @@ from base64 import b64encode
 from typing import NamedTuple
 
 from flk.model.record.merkle import EMPTY_ROOT
-from flk.model.transparency.notes import BadNote, Verifier, decoded, read_note, signed_by
+from flk.model.record.signing import decode_base64
+from flk.model.transparency.notes import BadNote, Verifier, read_note, signed_by
 
 _ROOT_BYTES = 32
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -54,7 +55,7 @@ def checkpoint_of(text: str) -> Checkpoint:
             "TLOG-2: a checkpoint is the name of a log, a size in decimal, a root in base64, and no empty line"
         )
     origin, size, root, *more = lines
-    raw = decoded(root)
+    raw = decode_base64(root)
     if raw is None or len(raw) != _ROOT_BYTES:
         raise BadNote("TLOG-2: the root of a checkpoint is 32 bytes in base64")
     if size == "0" and raw != EMPTY_ROOT:

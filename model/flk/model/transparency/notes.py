@@ -8,13 +8,13 @@ an empty line
 """
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from hashlib import sha256
 from typing import NamedTuple
 
-from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey
+from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, decode_base64
 from flk.spec.constants import CONSTANTS
 
 LIMITS = CONSTANTS.transparency
@@ -75,7 +75,7 @@ class Verifier(NamedTuple):
     def parse(cls, text: str) -> "Verifier":
         """The key that a text gives, `NAME+ID+KEY`. Raises BadNote for one that is none, or whose id is not its own."""
         parts = text.strip().split("+", 2)
-        raw = decoded(parts[2]) if len(parts) == 3 else None
+        raw = decode_base64(parts[2]) if len(parts) == 3 else None
         if raw is None or not _NAME.fullmatch(parts[0]) or len(raw) != 33 or raw[0] not in {*Kind}:
             raise BadNote(
                 f"{text!r} is no key of a log or a witness; it is written NAME+ID+KEY, as example.com/log+530d903a+Aeky…"
@@ -114,7 +114,7 @@ class Signer(NamedTuple):
     def parse(cls, text: str) -> "Signer":
         """The key that a text gives, `PRIVATE+KEY+NAME+ID+KEY`, as Go has it. Raises BadNote, which shows nothing of it."""
         private, key, name, id_, spelt, *_ = [*text.strip().split("+", 4), "", "", "", "", ""]
-        raw = decoded(spelt)
+        raw = decode_base64(spelt)
         if (private, key) != ("PRIVATE", "KEY") or raw is None or len(raw) != 33 or raw[0] != Kind.NOTE:
             raise BadNote("this is no key that signs notes; it is written PRIVATE+KEY+NAME+ID+KEY")
         if not _NAME.fullmatch(name):
@@ -206,16 +206,7 @@ def _require_text(text: str) -> None:
 
 def _signature(line: str) -> Signature:
     found = _LINE.fullmatch(line)
-    raw = decoded(found[2]) if found else None
+    raw = decode_base64(found[2]) if found else None
     if found is None or raw is None or len(raw) <= _ID_BYTES:
         raise BadNote(f"TLOG-1: {line[:80]!r} is no line of a signature")
     return Signature(found[1], raw[:_ID_BYTES], raw[_ID_BYTES:])
-
-
-def decoded(text: str) -> bytes | None:
-    """The bytes that a text spells in standard base64, in the one way that counts; None if it is none."""
-    try:
-        raw = b64decode(text, validate=True)
-    except ValueError:
-        return None
-    return raw if b64encode(raw).decode() == text else None
