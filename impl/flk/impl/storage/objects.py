@@ -23,6 +23,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from flk.impl.storage.durable_names import DurableNames
+from flk.impl.storage.record import sync_file
 from flk.model.refusal import unavailable
 from flk.spec.errors import UnusableInput
 
@@ -193,7 +194,7 @@ class LocalObjects(Objects):
     def _synchronise(self, name: str) -> None:
         with _answering():
             path = self._directory / name
-            _synchronise(path)
+            sync_file(path)
             self._names.synchronise(path)
 
     def _require(self) -> None:
@@ -245,11 +246,3 @@ def _answering() -> Iterator[None]:
 def _first_line(error: Exception) -> str:
     """What the error says, without the library's view of its own inside."""
     return str(error).partition("\n")[0]
-
-
-def _synchronise(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -124,7 +124,12 @@ def write_all(fd: int, content: bytes, offset: int) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make a directory's entries durable: a synchronised file without a name is lost all the same."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    sync_file(path, os.O_DIRECTORY)
+
+
+def sync_file(path: Path, flags: int = 0) -> None:
+    """Make durable what a file has, whoever wrote it."""
+    fd = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(fd)
     finally:

@@ -36,9 +36,7 @@ def coherence(points: Points, seed: int, directions: int = SIGNALS.directions, b
     if not size:
         return Coherence(0.0, (0.0,) * dimensions)
     draws = np.random.RandomState(seed).randn(directions, dimensions)
-    lengths = np.sqrt(
-        sum(np.square(draws.T), np.zeros(directions))
-    )  # summed in the order of the axes, as `_project` does
+    lengths = np.sqrt(sum(np.square(draws.T), np.zeros(directions)))  # in the order of the axes, as in `_project`
     units = draws / lengths[:, np.newaxis]
     together = max(1, _BATCH // size)
     batches = (units[start : start + together] for start in range(0, directions, together))

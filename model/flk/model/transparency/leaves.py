@@ -101,14 +101,12 @@ class Recorded(msgspec.Struct, gc=False):
     shard_id: str
 
 
-def outcome_of(claim: Claim, body: bytes, by: JudgedBy | None = None) -> Leaf:
+def outcome_of(claim: Claim, body: bytes, by: JudgedBy) -> Leaf:
     """The leaf of a claim, from the body of the submission that made it, and what it was judged by. A claim is made of a valid
     record, so what its leaf says is read alone, and the leaf's names are those of the claim: there is one for each record.
     """
-    (tenant, pcs_id), entry = claim
-    when = text(entry.timestamp)
-    names = _name(About.OUTCOME, tenant, pcs_id, when, entry.region), key_name(claim.key)
-    return Leaf(_outcome(claim, _recorded(body), when, by or TOLERANCES), names)
+    names = name_of(About.OUTCOME, claim.key, claim.entry), key_name(claim.key)
+    return Leaf(outcome(claim, _recorded(body), by), names)
 
 
 def outcome(claim: Claim, record: Pcs | Recorded, by: JudgedBy | None = None) -> bytes:
@@ -116,7 +114,19 @@ def outcome(claim: Claim, record: Pcs | Recorded, by: JudgedBy | None = None) ->
 
     The values of the earlier system's entry are all there, but for its hash, which the tree has.
     """
-    return _outcome(claim, record, text(claim.entry.timestamp), by or TOLERANCES)
+    (tenant, pcs_id), entry = claim
+    judged = entry.outcome
+    by = by or TOLERANCES
+    policy = f',"policy":{quoted(by.policy)}' if by.policy else ""
+    return (  # as `written` has it, and ten times as fast: there is one for each record
+        f'{{"D_hat":{fixed9(record.D_hat)},"accepted":{_SAID[judged.accepted]},"budget":{fixed9(record.budget)}'
+        f',"coh_star":{fixed9(record.coh_star)},"digest":{quoted(entry.digest)},"epoch":{record.epoch}'
+        f',"escalated":{_SAID[judged.escalated]},"kind":"outcome","merkle_root":{quoted(record.merkle_root)}'
+        f',"parameters":"{by.digest}","pcs_id":{quoted(pcs_id)}{policy},"r":{fixed9(record.r)},"reason":{quoted(judged.reason)}'
+        f',"recomputed_D_hat":{fixed9(judged.recomputed_D_hat)},"recomputed_budget":{fixed9(judged.recomputed_budget)}'
+        f',"regime":{quoted(record.regime)},"region":{quoted(entry.region)},"shard_id":{quoted(record.shard_id)}'
+        f',"tenant":{quoted(tenant)},"timestamp":"{text(entry.timestamp)}"}}'
+    ).encode()
 
 
 def supersession(row: Supersession) -> bytes:
@@ -223,21 +233,6 @@ def _of(about: About, key: Key, entry: Entry) -> dict[str, Value]:
         "tenant": key.tenant,
         "timestamp": text(entry.timestamp),
     }
-
-
-def _outcome(claim: Claim, record: Pcs | Recorded, when: str, by: JudgedBy) -> bytes:
-    (tenant, pcs_id), entry = claim
-    judged = entry.outcome
-    policy = f',"policy":{quoted(by.policy)}' if by.policy else ""
-    return (  # as `written` has it, and ten times as fast: there is one for each record
-        f'{{"D_hat":{fixed9(record.D_hat)},"accepted":{_SAID[judged.accepted]},"budget":{fixed9(record.budget)}'
-        f',"coh_star":{fixed9(record.coh_star)},"digest":{quoted(entry.digest)},"epoch":{record.epoch}'
-        f',"escalated":{_SAID[judged.escalated]},"kind":"outcome","merkle_root":{quoted(record.merkle_root)}'
-        f',"parameters":"{by.digest}","pcs_id":{quoted(pcs_id)}{policy},"r":{fixed9(record.r)},"reason":{quoted(judged.reason)}'
-        f',"recomputed_D_hat":{fixed9(judged.recomputed_D_hat)},"recomputed_budget":{fixed9(judged.recomputed_budget)}'
-        f',"regime":{quoted(record.regime)},"region":{quoted(entry.region)},"shard_id":{quoted(record.shard_id)}'
-        f',"tenant":{quoted(tenant)},"timestamp":"{when}"}}'
-    ).encode()
 
 
 def _told(told: dict[str, Value], content: Value) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 from typing import TypeAlias
 
@@ -250,15 +250,15 @@ class AuditLogRules:
             node = self._regions[region].first.node
             if node is None or not node.level:
                 continue
-            for due in self._expected(region, log):
+            shipped = list(self._shipped_in_time(log))
+            for due in self._expected(region, log, shipped):
                 self._require(Invariant.LEAVES_ALL, region, due in log.about, f"{_named(due)} is no leaf")
-            for segment, frame in self._shipped_in_time(log):
-                if frame.stated:
-                    leaf = oracle.statement(frame.stated, frame.since, log_of(segment))
-                    told = leaf in log.statements
-                    self._require(Invariant.LEAVES_ALL, region, told, f"what {segment} states of policies is no leaf")
+            stated = {(log_of(name), frame.stated, frame.since): name for name, frame in shipped if frame.stated}
+            for (writer, text, since), segment in stated.items():
+                told = oracle.statement(text, since, writer) in log.statements
+                self._require(Invariant.LEAVES_ALL, region, told, f"what {segment} states of policies is no leaf")
 
-    def _expected(self, region: str, log: _Log) -> Iterator[What]:
+    def _expected(self, region: str, log: _Log, shipped: Iterable[tuple[str, frames.Found]]) -> Iterator[What]:
         """What there is to be a leaf. A store that was lost may store for a moment, as it comes back, what the one before never
         did: that it gave way is a leaf then, and its segment is integrated already (decision 0071).
         """
@@ -266,7 +266,7 @@ class AuditLogRules:
             return
         entries = self._regions[region].entries
         gave_way = {(row.key, row.loser.timestamp) for row in entries.superseded if row.loser.region == region}
-        for segment, frame in self._shipped_in_time(log):
+        for segment, frame in shipped:
             timestamp = frame.timestamp
             opinion = self._notary.opinion(frame.payload, stamp(timestamp).wall, frame.stated)
             key = Key(opinion.tenant, opinion.pcs_id)

@@ -6,6 +6,7 @@ arrival. Everyday traffic takes the records from the first on, bursts from the l
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from heapq import merge
 from itertools import pairwise
 from pathlib import Path
@@ -129,8 +130,15 @@ def rank(uniform: float, size: int, skew: float) -> int:
     """A rank below `size`: rank k has a probability in proportion to (k + 1)^-skew. `uniform` decides, a number in [0, 1)."""
     if not skew:
         return int(uniform * size)
-    weights = np.array([rank**-skew for rank in range(1, size + 1)])
-    return min(int(np.searchsorted(weights.cumsum(), uniform * weights.sum(), side="right")), size - 1)
+    reached, total = _weights(size, skew)
+    return min(int(np.searchsorted(reached, uniform * total, side="right")), size - 1)
+
+
+@lru_cache(maxsize=16)
+def _weights(size: int, skew: float) -> tuple[Column, float]:
+    """The weights of so many ranks, each with those before it; and of all. Repeats ask for the same again and again."""
+    weights = np.array([place**-skew for place in range(1, size + 1)])
+    return weights.cumsum(), float(weights.sum())
 
 
 def recorded(workload: Workload, duration: float, submissions: int) -> Iterator[Arrival]:

@@ -22,9 +22,8 @@ from flk.sim.experiments.execution import run_all
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 
 HASH_SEEDS = ("0", "1", "4242")
-PROCESSORS = (
-    "NPY_DISABLE_CPU_FEATURES"  # instructions that NumPy is not to use: what it computes with others may be another
-)
+PROCESSORS = "NPY_DISABLE_CPU_FEATURES"
+"""Names instructions that NumPy is not to use: what it computes with others may be another."""
 WORKERS = (1, 2)
 _RUNS = "runs"
 
