@@ -5,7 +5,7 @@ import pytest
 from flk.sim.api.inputs import kinds_of
 from flk.sim.experiments.hunt import SearchSpace, Trial, run_trial
 from flk.sim.experiments.run_inputs import synthetic_inputs
-from flk.sim.experiments.worlds import RECORDS
+from flk.sim.experiments.worlds import RECORDS, Worlds
 from flk.spec.verdict import Verdict
 
 SEEDS = {
@@ -84,5 +84,5 @@ SEEDS_OF_POLICIES = {7000074: "what a segment states of policies rots, and then 
 @pytest.mark.parametrize("seed", SEEDS_OF_POLICIES, ids=str)
 def test_nothing_is_violated_where_policies_change(seed: int) -> None:
     """Nor where each entry is judged by what its log states."""
-    space = SearchSpace(synthetic_inputs(RECORDS), policies=True)
+    space = SearchSpace(synthetic_inputs(RECORDS), worlds=Worlds(policies=True))
     assert run_trial(space, Trial(seed)).verdict is not Verdict.VIOLATED

@@ -12,9 +12,11 @@ from tests.support.sim.drills import drill
 from flk.sim.api.hunts import search_space
 from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_MIGRATION, OF_NODES, OF_POLICIES, OF_REMOVALS, Invariant
 from flk.sim.experiments import hunt as hunting
+from flk.sim.experiments.drawers import DRAWERS
 from flk.sim.experiments.hunt import SearchSpace, Trial, TrialResult, hunt, run_trial
 from flk.sim.experiments.run_inputs import synthetic_inputs
-from flk.sim.experiments.swarm import DRAWERS, PARTS, setting_of, swarm
+from flk.sim.experiments.swarm import PARTS, setting_of, swarm
+from flk.sim.experiments.worlds import Worlds
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import (
@@ -65,10 +67,10 @@ def test_every_kind_of_fault_is_drawn_and_is_often_left_out() -> None:
     elsewhere = {RowLoss, LogFork, OutsideOutage, PolicyChange, PolicyKeyLate}
     assert set(seen) == set(DRAWERS) - elsewhere == set(get_args(Fault)) - elsewhere
     assert max(seen.values()) < len(SEEDS) / 2
-    assert any(isinstance(fault, RowLoss) for seed in SEEDS for fault in swarm(seed, upkeep=True).faults)
-    audited = {type(fault) for seed in SEEDS for fault in swarm(seed, audit_log=True).faults}
+    assert any(isinstance(fault, RowLoss) for seed in SEEDS for fault in swarm(seed, worlds=Worlds(upkeep=True)).faults)
+    audited = {type(fault) for seed in SEEDS for fault in swarm(seed, worlds=Worlds(audit_log=True)).faults}
     assert {LogFork, OutsideOutage} <= audited
-    ruled = {type(fault) for seed in SEEDS for fault in swarm(seed, policies=True).faults}
+    ruled = {type(fault) for seed in SEEDS for fault in swarm(seed, worlds=Worlds(policies=True)).faults}
     assert {PolicyChange, PolicyKeyLate} <= ruled
 
 
@@ -87,7 +89,7 @@ def test_a_shard_leaves_worlds_in_which_that_is_asked_for() -> None:
     """Each is a scenario that can be meant; some removals are taken back and some are not, and migrators die in some of both. What
     is not asked for is drawn as ever: the policy, and who lives where.
     """
-    drawn = [swarm(seed, removals=True) for seed in SEEDS]
+    drawn = [swarm(seed, worlds=Worlds(removals=True)) for seed in SEEDS]
     assert not [list(validation_errors(scenario)) for scenario in drawn if any(validation_errors(scenario))]
     plans = [scenario.layout.migration for scenario in drawn]
     assert all(plan is not None and plan.leaves for plan in plans)
@@ -150,7 +152,7 @@ def test_kinds_that_need_a_part_are_drawn_where_it_is(kind: type[FaultBase]) -> 
 def test_kinds_that_no_world_has_a_place_for_are_told(kind: type[FaultBase], nodes: int, says: str) -> None:
     """With the option that draws such worlds."""
     with pytest.raises(UnusableInput, match=says):
-        swarm(1, kinds=(kind,), nodes=nodes)
+        swarm(1, kinds=(kind,), worlds=Worlds(nodes))
     with pytest.raises(UnusableInput, match="give it to the scenario"):
         swarm(1, drill(), kinds=(kind,))
 
@@ -175,7 +177,7 @@ def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
 @pytest.mark.slow
 def test_shards_leave_and_nothing_is_violated() -> None:
     """Thirty seeds, in which every rule of a migration comes up, and that of a removal (MIG-9)."""
-    found = hunt(SearchSpace(INPUTS, removals=True), range(1, 31), workers=1)
+    found = hunt(SearchSpace(INPUTS, worlds=Worlds(removals=True)), range(1, 31), workers=1)
     assert found.verdict is Verdict.HOLDS
     assert found.undecided == 0
     assert all(found.checks[rule] > 10 for rule in OF_MIGRATION | OF_REMOVALS)

@@ -12,7 +12,7 @@ from tests.support.sim.drills import drill, records, rehearse, verdicts
 from flk.sim.checkers.invariants import OF_AUDIT_LOGS, Invariant
 from flk.sim.experiments.hunt import SearchSpace, hunt
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute, synthetic_inputs
-from flk.sim.experiments.worlds import RECORDS
+from flk.sim.experiments.worlds import RECORDS, Worlds
 from flk.sim.protocol_traces import ACCEPTED, validated
 from flk.sim.scenarios import files as scenario_files
 from flk.sim.scenarios.duration import Seconds
@@ -125,7 +125,7 @@ def scenario_inputs(scenario: Scenario) -> RunInputs:
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_hunts_find_nothing_in_nodes_with_audit_logs(nodes: int) -> None:
     """A few drawn worlds, of one node to a region and of two."""
-    found = hunt(SearchSpace(synthetic_inputs(RECORDS), nodes=nodes, audit_log=True), range(1, 6), workers=1)
+    found = hunt(SearchSpace(synthetic_inputs(RECORDS), worlds=Worlds(nodes, audit_log=True)), range(1, 6), workers=1)
     assert found.verdict is Verdict.HOLDS
 
 

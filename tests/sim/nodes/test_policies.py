@@ -20,7 +20,7 @@ from flk.model.record.signing import Ed25519PrivateKey
 from flk.sim.checkers.invariants import OF_POLICIES, Invariant
 from flk.sim.experiments.hunt import SearchSpace, hunt
 from flk.sim.experiments.run_inputs import synthetic_inputs
-from flk.sim.experiments.worlds import RECORDS
+from flk.sim.experiments.worlds import RECORDS, Worlds
 from flk.sim.nodes.policies import KEY_ID
 from flk.sim.oracle import policies as oracle
 from flk.sim.protocol_traces import ACCEPTED, validated
@@ -165,5 +165,5 @@ def test_the_oracle_reads_what_the_model_states(policy: Policy, tenant: str, sha
 @pytest.mark.slow
 def test_worlds_in_which_policies_change_come_to_rest() -> None:
     """Whatever happens besides; `flk hunt --policies` tries more."""
-    space = SearchSpace(synthetic_inputs(RECORDS), policies=True)
+    space = SearchSpace(synthetic_inputs(RECORDS), worlds=Worlds(policies=True))
     assert hunt(space, range(20_000, 20_000 + few(100)), workers=1).counterexample is None

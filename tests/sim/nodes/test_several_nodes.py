@@ -18,7 +18,7 @@ from flk.sim.checkers.invariants import OF_NODES, Invariant
 from flk.sim.clients.records import Records
 from flk.sim.experiments.hunt import SearchSpace, Trial, run_trial
 from flk.sim.experiments.run_inputs import synthetic_inputs
-from flk.sim.experiments.worlds import RECORDS
+from flk.sim.experiments.worlds import RECORDS, Worlds
 from flk.sim.kernel.programs import MODEL
 from flk.sim.kernel.trace import Trace
 from flk.sim.nodes.connection import Stream
@@ -258,7 +258,7 @@ def test_a_claim_that_reached_the_store_is_stored_though_its_node_never_hears_of
 @pytest.mark.parametrize("seed", [265])  # a mark of a dead node arrived after its disk was lost
 def test_a_world_that_accused_a_correct_node(seed: int) -> None:
     """Hunts draw worlds of several nodes, with faults of single ones; what was a false alarm stays mended."""
-    space = SearchSpace(synthetic_inputs(RECORDS), nodes=3)
+    space = SearchSpace(synthetic_inputs(RECORDS), worlds=Worlds(3))
     scenario = space.scenario(seed)
     assert scenario.layout.nodes == 3
     assert any(isinstance(fault, MachineFault) and fault.node is not None for fault in scenario.faults)

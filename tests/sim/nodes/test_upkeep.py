@@ -10,7 +10,7 @@ from flk.model.entries.proposals import Mode
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.experiments.hunt import SearchSpace, hunt
 from flk.sim.experiments.run_inputs import synthetic_inputs
-from flk.sim.experiments.worlds import RECORDS
+from flk.sim.experiments.worlds import RECORDS, Worlds
 from flk.sim.nodes.retention import EARLY
 from flk.sim.protocol_traces import validated
 from flk.sim.scenarios.duration import Seconds
@@ -69,7 +69,7 @@ def test_a_design_that_forgets_too_early_is_found(name: str, nodes: int) -> None
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_hunts_find_nothing_in_nodes_with_upkeep(nodes: int) -> None:
     """Eight drawn worlds, in some of which rows are lost."""
-    space = SearchSpace(synthetic_inputs(RECORDS), nodes=nodes, upkeep=True)
+    space = SearchSpace(synthetic_inputs(RECORDS), worlds=Worlds(nodes, upkeep=True))
     outcome = hunt(space, range(1, 9), workers=1)
     assert outcome.verdict is Verdict.HOLDS
     assert outcome.kinds["row_loss"]

@@ -34,10 +34,7 @@ def inputs(name: str) -> RunInputs:
 
 def space(name: str) -> SearchSpace:
     """Where a bug is to be found."""
-    bug = BUGS[name]
-    return SearchSpace(
-        inputs(name), nodes=bug.nodes, audit_log=bug.audit_log, policies=bug.policies, removals=bug.removals
-    )
+    return SearchSpace(inputs(name), worlds=BUGS[name].worlds)
 
 
 def __getattr__(name: str) -> Programs:

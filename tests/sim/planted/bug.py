@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from flk.sim.checkers.invariants import Invariant
+from flk.sim.experiments.worlds import PLAIN, Worlds
 from flk.sim.kernel.programs import Programs
 
 
@@ -17,22 +18,19 @@ class Bug(NamedTuple):
     story: str
     breaks: str
     caught_by: frozenset[Invariant]
-    audit_log: bool = False
-    nodes: int = 1
-    policies: bool = False
-    removals: bool = False
+    worlds: Worlds = PLAIN
 
     def in_logs(self, nodes: int = 1) -> "Bug":
         """The same, in worlds with audit logs."""
-        return self._replace(audit_log=True, nodes=nodes)
+        return self._replace(worlds=self.worlds._replace(audit_log=True, nodes=nodes))
 
     def with_policies(self) -> "Bug":
         """The same, in worlds in which policies change."""
-        return self._replace(policies=True)
+        return self._replace(worlds=self.worlds._replace(policies=True))
 
     def with_removals(self) -> "Bug":
         """The same, in worlds in which a shard leaves."""
-        return self._replace(removals=True)
+        return self._replace(worlds=self.worlds._replace(removals=True))
 
 
 def bug(programs: Programs, story: str, breaks: str, *caught_by: Invariant) -> Bug:

@@ -20,6 +20,7 @@ from flk.sim.experiments import shrink as shrinking
 from flk.sim.experiments.execution import PROCESSES
 from flk.sim.experiments.run_inputs import Task, execute
 from flk.sim.experiments.swarm import swarm
+from flk.sim.experiments.worlds import Worlds
 from flk.sim.reports.figures import course
 from flk.sim.reports.progress import hunt_bar, shrink_bar
 from flk.sim.scenarios.duration import human
@@ -328,9 +329,8 @@ def search_space(
             "removals: a shard leaves drawn worlds only, of one node to a region, without upkeep and audit log; a scenario says"
             " layout.migration itself, with leaves = true"
         )
-    space = hunting.SearchSpace(
-        inputs_for(fed, programs), scenario, kinds_of(kinds), nodes, upkeep, audit_log, policies, removals
-    )
+    worlds = Worlds(nodes, upkeep, audit_log, policies, removals)
+    space = hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), worlds)
     if space.kinds:
         space.scenario(1)  # whether they have a place is told before anything runs
     return space

@@ -13,6 +13,7 @@ from flk.sim.experiments.execution import PROCESSES, run_all
 from flk.sim.experiments.rows import safety, violated
 from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.experiments.swarm import swarm
+from flk.sim.experiments.worlds import PLAIN, Worlds
 from flk.sim.kernel.budget import Budget
 from flk.sim.outcome import Run
 from flk.sim.scenarios.faults import FaultBase
@@ -26,31 +27,17 @@ TRIAL = Budget(events=20_000_000, seconds=300, megabytes=4_000)
 
 class SearchSpace(NamedTuple):
     """What the trials of a hunt are drawn from: run inputs, the scenario whose faults are drawn (None: the world is drawn too), and
-    the kinds of faults (none: all that the world has a place for), how many nodes a region of a drawn world has, whether they
-    do their upkeep, whether they write audit logs, whether policies change that they judge by, and whether a shard leaves.
+    the kinds of faults (none: all that the world has a place for), and what drawn worlds are asked to have.
     """
 
     inputs: RunInputs
     base: Scenario | None = None
     kinds: tuple[type[FaultBase], ...] = ()
-    nodes: int = 1
-    upkeep: bool = False
-    audit_log: bool = False
-    policies: bool = False
-    removals: bool = False
+    worlds: Worlds = PLAIN
 
     def scenario(self, seed: int) -> Scenario:
         """The scenario that is drawn for a seed."""
-        return swarm(
-            seed,
-            self.base,
-            self.kinds,
-            self.nodes,
-            upkeep=self.upkeep,
-            audit_log=self.audit_log,
-            policies=self.policies,
-            removals=self.removals,
-        )
+        return swarm(seed, self.base, self.kinds, self.worlds)
 
 
 class Trial(NamedTuple):

@@ -4,10 +4,14 @@ A world is drawn from a seed: how many regions, how far apart, how busy, how the
 fault, so that a correct node converges within the bound however unlucky it is.
 """
 
+from collections.abc import Iterator
+from itertools import count
 from random import Random
+from typing import NamedTuple
 
 import msgspec
 
+from flk.sim.kernel.random_streams import RandomStream
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.layout import Audit, AuditLog, Layout, Migration, Policies, Tiers, Upkeep
 from flk.sim.scenarios.policy import Objectives, Policy
@@ -25,6 +29,37 @@ QUICK = Seconds(0.02)
 UNHURRIED = Seconds(0.04)
 """What a store that is migrated takes for a request at least."""
 _REGIONS = ("eu", "us", "ap", "sa")
+
+
+class Worlds(NamedTuple):
+    """What drawn worlds are asked to have: so many nodes to a region; nodes that do their `upkeep`, write an `audit_log`, or judge
+    by `policies` that change; and stores that a shard leaves (`removals`).
+    """
+
+    nodes: int = 1
+    upkeep: bool = False
+    audit_log: bool = False
+    policies: bool = False
+    removals: bool = False
+
+    def drawn(self, seed: int, random_stream: RandomStream) -> Iterator[Scenario]:
+        """The world of a seed, and others of the same seed, without end."""
+        for number in count(1):
+            again = "" if number == 1 else f" {number}"
+            drawn = with_nodes(world(seed, random_stream.generator(f"world{again}")), self.nodes)
+            if self.upkeep:
+                drawn = with_upkeep(drawn, random_stream.generator(f"upkeep{again}"))
+            if self.audit_log:
+                drawn = with_audit_log(drawn, random_stream.generator(f"audit log{again}"))
+            if self.policies:
+                drawn = with_policies(drawn, random_stream.generator(f"policies{again}"))
+            if self.removals:
+                drawn = with_removal(drawn, random_stream.generator(f"removals{again}"))
+            yield drawn
+
+
+PLAIN = Worlds()
+"""Worlds of which nothing is asked."""
 
 
 def world(seed: int, random: Random) -> Scenario:

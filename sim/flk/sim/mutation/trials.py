@@ -17,7 +17,7 @@ from flk.sim.experiments.hunt import trial_result
 from flk.sim.experiments.rows import violated
 from flk.sim.experiments.run_inputs import SECRET, RunInputs, Task, execute, programs_named, synthetic_inputs
 from flk.sim.experiments.swarm import swarm
-from flk.sim.experiments.worlds import RECORDS
+from flk.sim.experiments.worlds import RECORDS, Worlds
 from flk.sim.mutation.baseline import Baseline
 from flk.sim.mutation.reach import Measurement, Reached
 from flk.sim.outcome import Run
@@ -51,7 +51,7 @@ class Endless(Exception):
 def hunted(seeds: Iterable[str], programs: str, digests: Mapping[str, str], *, upkeep: bool = False) -> Sighting:
     """Hunt in these seeds until an invariant is violated. `digests` are those of the original."""
     inputs = hunting_inputs(programs)
-    tasks = ((seed, Task(swarm(int(seed), upkeep=upkeep), int(seed))) for seed in seeds)
+    tasks = ((seed, Task(swarm(int(seed), worlds=Worlds(upkeep=upkeep)), int(seed))) for seed in seeds)
     return _first(tasks, inputs, digests)
 
 
@@ -86,7 +86,7 @@ def mapped(seeds: Iterable[int], programs: str, modules: Iterable[str], *, upkee
         inputs = hunting_inputs(programs)
         for seed in seeds:
             measurement.begin(str(seed))
-            digests[str(seed)] = execute(inputs, Task(swarm(seed, upkeep=upkeep), seed)).digest
+            digests[str(seed)] = execute(inputs, Task(swarm(seed, worlds=Worlds(upkeep=upkeep)), seed)).digest
     accepted = frozenset(seed for seed in digests if not violated(_validated(int(seed), inputs, upkeep=upkeep)))
     return Baseline(measurement.reached, digests, accepted)
 
@@ -129,7 +129,7 @@ def _first(tasks: Iterable[tuple[str, Task]], inputs: RunInputs, digests: Mappin
 
 def _validated(seed: int, inputs: RunInputs, *, upkeep: bool) -> Run:
     return validated(
-        swarm(seed, upkeep=upkeep),
+        swarm(seed, worlds=Worlds(upkeep=upkeep)),
         inputs.submissions,
         inputs.keyring,
         signer=inputs.signer,
