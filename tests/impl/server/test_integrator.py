@@ -205,10 +205,10 @@ def test_an_index_that_another_process_began_anew_is_opened_again(tmp_path: Path
     with closing(AuditIndex(path)) as one, closing(AuditIndex(path)) as other:
         state = one.state()
         for number in (1, 2):
-            one.take_in(type(state)(number, number), number - 1, [(b"%d" % number,)])
-        other.take_in(type(state)(1, 1), 0, [(b"1",)])
+            one.take_in(type(state)(number, number), number - 1, [(b"%016d" % number,)])
+        other.take_in(type(state)(1, 1), 0, [(b"%016d" % 1,)])
         assert other.state().number == 2
         one._begin_anew()
         assert other.state() == state
-        other.take_in(type(state)(1, 1), 0, [(b"1",)])
-        assert one.find([b"1", b"2"]) == ((0,), ())
+        other.take_in(type(state)(1, 1), 0, [(b"%016d" % 1,)])
+        assert one.find([(b"%016d" % 1,), (b"%016d" % 2,)]) == ((0,), ())

@@ -1,4 +1,4 @@
-"""The index of an audit log: what it takes in it finds, by any of its names, as a dictionary would (TLOG-7)."""
+"""The index of an audit log: what it takes in it finds, by all names of a leaf or its record's, as a dictionary would (TLOG-7)."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -8,33 +8,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flk.impl.storage.audit_index import AT_ONCE, NAME, AuditIndex
+from flk.model.effects import FindLeaves, TakeIn
+from flk.model.memory.auditing import AuditIndex as InMemory
+from flk.model.transparency.leaves import NAME_BYTES
 from flk.model.transparency.steps import State
 
-NAMES = st.binary(min_size=1, max_size=2)
-STEPS = st.lists(st.lists(st.lists(NAMES, min_size=1, max_size=2), max_size=4), max_size=4)
+SOME = st.sampled_from([bytes([value]) * NAME_BYTES for value in (0, 1, 254, 255)])
+OTHERS = st.sampled_from([bytes([value]) + b"\xff" * (NAME_BYTES - 1) for value in (1, 254, 255)])
+RECORDS = SOME | OTHERS
+OWN = RECORDS.map(lambda name: name[:-1] + b"\x80")
+LEAVES = st.tuples(OWN, RECORDS) | st.tuples(OWN)
+STEPS = st.lists(st.lists(LEAVES, max_size=4), max_size=4)
+Names = tuple[bytes, ...]
 
 
-@given(steps=STEPS, asked=st.lists(NAMES, max_size=8))
-def test_what_is_taken_in_is_found(steps: list[list[list[bytes]]], asked: list[bytes]) -> None:
-    """The numbers of all leaves that have a name, in order; none for a name that no leaf has; one answer for each that is asked."""
-    known: defaultdict[bytes, list[int]] = defaultdict(list)
+@given(steps=STEPS, asked=st.lists(LEAVES | st.tuples(RECORDS), max_size=8))
+def test_what_is_taken_in_is_found(steps: list[list[Names]], asked: list[Names]) -> None:
+    """The numbers of all leaves that are called so, in order; none for what no leaf is called; one answer for each that is asked. A
+    node in memory says the same.
+    """
+    known: defaultdict[Names, list[int]] = defaultdict(list)
     with TemporaryDirectory() as directory:
-        index = AuditIndex(Path(directory) / NAME)
+        index, memory = AuditIndex(Path(directory) / NAME), InMemory()
         size = 0
         for number, leaves in enumerate(steps, 1):
-            index.take_in(State(number=number, size=size + len(leaves)), size, leaves)
+            state = State(number=number, size=size + len(leaves))
+            index.take_in(state, size, leaves)
+            memory.performers[TakeIn](TakeIn(state, size, tuple(leaves)))
             for at, names in enumerate(leaves, size):
-                for name in dict.fromkeys(names):
-                    known[name].append(at)
+                for called in {names, names[-1:]}:
+                    known[called].append(at)
             size += len(leaves)
-        assert index.find(asked) == tuple(tuple(known.get(name, ())) for name in asked)
+        expected = tuple(tuple(known.get(names, ())) for names in asked)
+        assert index.find(asked) == expected
+        assert memory.performers[FindLeaves](FindLeaves(tuple(asked))) == expected
         index.close()
 
 
 def test_more_names_than_one_statement_takes(tmp_path: Path) -> None:
     """Each is answered in its place."""
     index = AuditIndex(tmp_path / NAME)
-    names = [number.to_bytes(4, "big") for number in range(2 * AT_ONCE + 1)]
-    index.take_in(State(number=1, size=len(names)), 0, [[name] for name in names])
-    assert index.find([*reversed(names), b"no"]) == (*((number,) for number in reversed(range(len(names)))), ())
+    names = [(number.to_bytes(NAME_BYTES, "big"), bytes(NAME_BYTES)) for number in range(2 * AT_ONCE + 1)]
+    index.take_in(State(number=1, size=len(names)), 0, names)
+    others = bytes(NAME_BYTES), b"\1" * NAME_BYTES
+    assert index.find([*reversed(names), others]) == (*((number,) for number in reversed(range(len(names)))), ())
+    assert index.find([(bytes(NAME_BYTES),), others[1:]]) == (tuple(range(len(names))), ())
     index.close()

@@ -163,7 +163,8 @@ def test_two_pages_that_are_swapped_show(path: Path) -> None:
 def test_what_rots_in_the_log_of_sqlite_is_not_read_from_it(path: Path) -> None:
     """SQLite itself compares its checksums only when it opens one. Nor is it copied to the file."""
     with closing(filled(path, in_file=False)) as store:
-        store._reader, store._flushed = store._connect(), {}  # so that nothing of it is in memory
+        store._reader = store._connect()  # so that nothing of it is in memory
+        store._recent.clear()
         log = path.with_name("entries.sqlite-wal")
         frames = (log.stat().st_size - 32) // 4120
         assert frames > 9

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.model.compiled_mutants import Mutant, killed
+from tests.support.model.compiled_mutants import Mutant, killed, odd_leaves
 from tests.support.model.policies import LOOSE, POLICY_KEYS, PRIVATE, policies
 from tests.support.model.strategies import VRF_KEY, json_values, near_ties, records, ties
 from tests.support.model.strategies import drawn as with_proof
@@ -27,13 +27,14 @@ from flk.impl.bench.examine_cases import Case, answer
 from flk.model.compiled import library
 from flk.model.compiled.examiner import SWITCH, Examiner, book_of, choice, examining
 from flk.model.compiled.source import text
-from flk.model.entries.entry import content_digest
+from flk.model.entries.entry import Claim, Entry, content_digest
+from flk.model.entries.entry import Key as EntryKey
 from flk.model.entries.judgement import judge
 from flk.model.entries.scrutiny import OFF, Scrutiny
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import UNSTATED, Frame, Stated
 from flk.model.log.hlc import Timestamp, at
-from flk.model.policies.document import Policy, VrfMode
+from flk.model.policies.document import Policy, VrfMode, policy_digest
 from flk.model.policies.ruling import ALL, NO_RULING, Change, changed, encoded
 from flk.model.policies.ruling import Kind as RulingKind
 from flk.model.policies.signing import signed_policy
@@ -43,6 +44,7 @@ from flk.model.record.canonical import Profile, Signed, canonical_bytes
 from flk.model.record.record import Pcs, decode, encode
 from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Key, Keyring, LiveKey, Signer, sign
 from flk.model.record.summary import signed
+from flk.model.transparency.leaves import TOLERANCES, JudgedBy, outcome_of
 from flk.sim.kernel.remembering import remembering
 from flk.spec import vectors
 
@@ -336,6 +338,7 @@ PLANTED = (
     ("record", "at > first + 9", "at > first + 10"),  # a tenth decimal of a second (REC-8)
     ("canonical", "good && mac[32] == 0", "good"),  # another spelling of the same base64 (SIGN-6)
     ("examine", "at < key->not_after", "at <= key->not_after"),  # a key counts once more (SIGN-4)
+    ("leaf", "text.at[i] < ' '", "text.at[i] <= ' '"),  # what needs an escape (TLOG-6)
     ("judge", "> rules->tolerance_D_hat", ">= rules->tolerance_D_hat"),  # an edge of the tolerance (JDG-1)
 )
 
@@ -350,6 +353,37 @@ def test_a_mistake_in_it_is_seen(part: str, old: str, new: str) -> None:
         if old in line
     )
     assert killed(mutant) == "answers otherwise"
+
+
+def test_the_odd_leaves_are_those_of_the_reference() -> None:
+    """Made in C or handed back: what is escaped, long, negative, or at an end of the clock is told as Python tells it."""
+    made = 0
+    for claim, body, digest, policy in odd_leaves():
+        by = JudgedBy(digest, policy)
+        ways: list[Callable[[Claim, bytes, JudgedBy], object]] = [outcome_of, OURS.outcome_of]
+        expected, found = (told(way, claim, body, by) for way in ways)
+        assert expected == found
+        made += LIBRARY.leaf(claim, body, digest, policy) is not None
+    assert made > 50
+
+
+def told(way: Callable[[Claim, bytes, JudgedBy], object], claim: Claim, body: bytes, by: JudgedBy) -> object:
+    """A leaf, or why there is none."""
+    try:
+        return way(claim, body, by)
+    except (ValueError, msgspec.ValidationError) as error:
+        return str(error)
+
+
+@drawn
+@given(records(), st.text(max_size=9), st.text(max_size=9), policies())
+def test_leaves_are_made_alike(record: Pcs, tenant: str, region: str, policy: Policy) -> None:
+    """Of whatever a record says, and whatever was judged of it by any policy."""
+    body = encode(signed(record, KEY))
+    entry = Entry(NOW, region, content_digest(record), policy.judge(record))
+    claim, by = Claim(EntryKey(tenant, record.pcs_id), entry), JudgedBy(policy_digest(policy), policy.version)
+    for each in (by, TOLERANCES):
+        assert OURS.outcome_of(claim, body, each) == outcome_of(claim, body, each)
 
 
 VRF_KEYS = {"default": [Ed25519PublicKey(VRF_KEY.public)]}

@@ -11,7 +11,7 @@ from tests.support.model.world import pcs
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.log.hlc import Timestamp
 from flk.model.transparency.checkpoints import BadLog
-from flk.model.transparency.leaves import About, Fact, name_of, named, names_of, outcome, stated, written
+from flk.model.transparency.leaves import About, Fact, named, names_about, names_of, outcome, stated, written
 
 REAL = st.floats(0, 1) | st.just(-0.0)
 OUTCOMES = st.builds(Outcome, st.booleans(), st.booleans(), st.sampled_from(Reason), REAL, REAL)
@@ -43,7 +43,7 @@ def test_a_leaf_of_an_outcome_is_the_text_of_what_it_says(
     reals = {name: float(value) for name, value in said.items() if name in REALS}
     assert written(said | reals) == leaf
     assert b"-0.0" not in leaf
-    assert names_of(leaf)[0] == name_of(About.OUTCOME, Key(tenant, pcs_id), entry)
+    assert names_of(leaf) == names_about(About.OUTCOME, Key(tenant, pcs_id), entry)
 
 
 REALS = {"D_hat", "budget", "coh_star", "r", "recomputed_D_hat", "recomputed_budget"}

@@ -127,18 +127,18 @@ def known_before_written(region: str, examine: Examine, facts: Sequence[Fact]) -
 
 def silent_about_policies(region: str, examine: Examine, facts: Sequence[Fact]) -> Program[Added]:
     """Never tell what a log states of policies."""
-    untold: set[bytes] = set()
+    untold: set[tuple[bytes, ...]] = set()
 
     def read(effect: GetObject) -> Program[bytes | None]:
         content = yield from effect
         name = effect.name.removeprefix(PREFIX)
         if content is not None and name != effect.name and (stated := scan(content).stated).text:
-            untold.update(names_of(ruled(stated, log_of(name))))
+            untold.add(names_of(ruled(stated, log_of(name))))
         return content
 
     def known(effect: FindLeaves) -> Program[tuple[tuple[int, ...], ...]]:
         found = yield from effect
-        return tuple((0,) if name in untold else its for name, its in zip(effect.names, found, strict=True))
+        return tuple((0,) if names in untold else its for names, its in zip(effect.names, found, strict=True))
 
     def answer(effect: Effect[object]) -> Program[Any] | None:
         if isinstance(effect, GetObject):

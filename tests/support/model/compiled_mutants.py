@@ -10,13 +10,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
+from math import inf
 from typing import NamedTuple
+
+from msgspec.structs import replace
+from tests.support.model.world import EXAMINE, HONEST
 
 from flk.impl.bench.examine_cases import KEYRINGS, Case, cases
 from flk.impl.bench.examine_edges import edges
 from flk.model.compiled import library
 from flk.model.compiled.examiner import book_of
 from flk.model.compiled.source import PARTS, source, text
+from flk.model.entries.entry import Claim, Key
+from flk.model.log.hlc import Timestamp
 from flk.spec.errors import UnusableInput
 from flk.spec.toolchain import compiler
 
@@ -95,6 +101,42 @@ def killed(mutant: Mutant) -> str:
     return {0: "answers otherwise", 1 << 8: "", 2 << 8: "does not compile"}.get(ended, "ends its process")
 
 
+def odd_leaves() -> Iterator[tuple[Claim, bytes, str, str]]:
+    """What leaves are seldom made of: texts that need an escape, or more room than there is; signs; the ends of clocks."""
+    claim, body = EXAMINE(HONEST, Timestamp(1 << 40), "eu"), HONEST.body
+    texts = (
+        "",
+        " ",
+        "!",
+        '"',
+        "#",
+        "[",
+        "\\",
+        "]",
+        "~",
+        "\x7f",
+        "\x1f",
+        "é",
+        'a"b',
+        "a" * 1500,
+        "a" * 2048,
+        "a" * 2049,
+    )
+    for one in texts:
+        yield Claim(Key(one, "id"), claim.entry), body, "by", ""
+        yield Claim(Key("t", one), claim.entry), body, "by", ""
+        yield Claim(claim.key, replace(claim.entry, region=one)), body, "by", ""
+        yield Claim(claim.key, replace(claim.entry, digest=one)), body, one, "1"
+        yield claim, body, "by", one
+    for number in (0, 1, 2**64 - 1, 2**64, -1):
+        yield Claim(claim.key, replace(claim.entry, timestamp=Timestamp(number))), body, "by", ""
+    for real in (0.0, -0.0, -1e-9, -0.25, 1e-9, 7.999, 8.0, -8.0, 1e300, inf):
+        for field in ("recomputed_D_hat", "recomputed_budget"):
+            outcome = replace(claim.entry.outcome, accepted=real < 0, escalated=real > 0, **{field: real})
+            yield Claim(claim.key, replace(claim.entry, outcome=outcome)), body, "by", ""
+    yield claim, b"{}", "by", ""
+
+
 @cache
 def expected() -> str:
     """The answers of the original."""
@@ -106,7 +148,11 @@ def _answers(loaded: library.Library) -> str:
     said = []
     for number, (submission, timestamp) in enumerate(asked()):
         book = books[number % 7 == 0]
-        said.append(repr(loaded.examine(book, submission.tenant, submission.body, timestamp, "eu")))
+        found = loaded.examine(book, submission.tenant, submission.body, timestamp, "eu")
+        said.append(repr(found))
+        if found:
+            said += [repr(loaded.leaf(found, submission.body, "of tolerances", policy)) for policy in ("", "1.2.0")]
+    said += [repr(loaded.leaf(claim, body, by, policy)) for claim, body, by, policy in odd_leaves()]
     messages = [bytes(range(256))[:length] for length in (0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 200, 256)]
     return "\n".join(said) + "".join(loaded.digest(message, own).hex() for message in messages for own in (True, False))
 

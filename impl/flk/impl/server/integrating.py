@@ -31,7 +31,7 @@ from flk.model.runtime import run
 from flk.model.transparency.leaves import Fact
 from flk.spec.constants import CONSTANTS
 
-OFTEN = 50_000  # objects from one search for cycles to the next: passes make many objects, and no cycles
+OFTEN = 500_000  # objects from one search for cycles to the next: more than a step makes, and there are no cycles
 
 Performers: TypeAlias = Mapping[type[Effect[Any]], Callable[[Any], Any]]
 

@@ -37,10 +37,10 @@ class AgingStore(SqliteStore):
     def delete(self, claims: Iterable[Claim]) -> tuple[Key, ...]:
         """Delete what is stored as given, in one transaction that survives a loss of power; which keys."""
         self.flush()
-        self._flushed = {}
         with self._answering(), synchronised(self._writer), self._writer:
             self._writer.execute("begin immediate")
             given = dict(claims)
+            self._recent.forget(given)
             stored = stored_rows(self._writer, list(given))
             gone = tuple(key for key, entry in given.items() if stored.get(key) == entry)
             self._writer.executemany(_DELETE, [(key.pcs_id, key.tenant) for key in gone])

@@ -1,13 +1,15 @@
 """What a node knows of its region's audit log: a file beside the store, made of the log's steps (TLOG-7).
 
-Of each leaf it has the names and the number, so that none is added twice and each is found. All of it can be read again from the
-steps: a file that is lost or damaged is begun anew, and a power failure may set it back. A step and its names come together.
+Of each leaf it has the names and the number, so that none is added twice and each is found: in one row, in which the name of its
+record is first, so that all leaves about a record are beside each other. All of it can be read again from the steps: a file that is
+lost or damaged is begun anew, and a power failure may set it back. A step and its names come together.
 """
 
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -16,19 +18,23 @@ import msgspec
 
 from flk.model.effects import Effect, FindLeaves, Integrated, TakeIn
 from flk.model.refusal import unavailable
+from flk.model.transparency.leaves import NAME_BYTES
 from flk.model.transparency.steps import State
 
 NAME = "audit.sqlite"
-AT_ONCE = 500  # names that one statement looks up
-FORMAT = 1  # of the file, in its `user_version`
+AT_ONCE = 250  # leaves that one statement looks up or writes
+FORMAT = 2  # of the file, in its `user_version`
 
 _SCHEMA = f"""
 begin immediate;
 create table if not exists state(only integer primary key check (only = 1), value text not null);
-create table if not exists leaves(name blob not null, number integer not null, primary key(name, number)) without rowid;
+create table if not exists leaves(names blob not null, number integer not null, primary key(names, number)) without rowid;
 pragma user_version = {FORMAT};
 commit;
 """
+
+_BEGUN_BY = "select number from leaves where names between ? and ? order by number"
+_LAST = b"\xff" * NAME_BYTES
 
 
 class AuditIndex:
@@ -56,27 +62,36 @@ class AuditIndex:
             row = self._connection.execute("select value from state").fetchone()
         return State() if row is None else msgspec.json.decode(row[0], type=State)
 
-    def find(self, names: Sequence[bytes]) -> tuple[tuple[int, ...], ...]:
-        """The numbers of the leaves that have each name, in order."""
+    def find(self, names: Sequence[Sequence[bytes]]) -> tuple[tuple[int, ...], ...]:
+        """The numbers of the leaves that are called so, in order: by all names of a leaf, or by that of a record."""
+        rows = list(map(_row, names))
+        leaves = [row for row in rows if len(row) > NAME_BYTES]
         found: dict[bytes, list[int]] = {}
         with self._answering():
-            for at in range(0, len(names), AT_ONCE):
-                some = names[at : at + AT_ONCE]
-                asked = f"select name, number from leaves where name in ({','.join('?' * len(some))}) order by number"  # noqa: S608  (places alone)
-                for name, number in self._connection.execute(asked, some):
-                    found.setdefault(name, []).append(number)
-        return tuple(tuple(found.get(name, ())) for name in names)
+            for at in range(0, len(leaves), AT_ONCE):
+                some = leaves[at : at + AT_ONCE]
+                places = ",".join("?" * len(some))
+                asked = f"select names, number from leaves where names in ({places}) order by number"  # noqa: S608
+                for row, number in self._connection.execute(asked, some):
+                    found.setdefault(row, []).append(number)
+            for row in rows:
+                if len(row) == NAME_BYTES:
+                    found[row] = [number for (number,) in self._connection.execute(_BEGUN_BY, (row, row + _LAST))]
+        return tuple(tuple(found.get(row, ())) for row in rows)
 
     def take_in(self, state: State, begin: int, names: Sequence[Sequence[bytes]]) -> None:
         """Take in a step, and what its leaves are called, unless it is in already."""
         with self._answering():
-            rows = sorted((name, number) for number, its in enumerate(names, start=begin) for name in its)
+            rows = sorted((_row(its), number) for number, its in enumerate(names, start=begin))
             self._connection.execute("begin immediate")
             try:
                 if state.number <= self.state().number:
                     self._connection.execute("rollback")
                     return
-                self._connection.executemany("insert or ignore into leaves values (?, ?)", rows)
+                for at in range(0, len(rows), AT_ONCE):
+                    some = rows[at : at + AT_ONCE]
+                    places = ",".join(["(?, ?)"] * len(some))
+                    self._connection.execute(f"insert or ignore into leaves values {places}", list(chain(*some)))  # noqa: S608
                 self._connection.execute(
                     "insert or replace into state values (1, ?)", (msgspec.json.encode(state).decode(),)
                 )
@@ -96,6 +111,8 @@ class AuditIndex:
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = normal")
+        self._connection.execute("pragma cache_size = -32768")  # KiB: each name is at another place
+        self._connection.execute("pragma wal_autocheckpoint = 8192")  # pages, some steps' worth
         (version,) = self._connection.execute("pragma user_version").fetchone()
         if version == 0:
             self._connection.executescript(_SCHEMA)
@@ -130,3 +147,7 @@ class AuditIndex:
                 if not isinstance(error, sqlite3.OperationalError | OSError):
                     self._begin_anew()
                 raise unavailable(f"the index of the audit log does not answer: {error}") from error
+
+
+def _row(names: Sequence[bytes]) -> bytes:
+    return b"".join(reversed(names))

@@ -24,6 +24,7 @@ from itertools import islice
 from pathlib import Path
 
 from flk.impl.storage.pages import LAYER, PAGE_BYTES, Look, are_known, sum_up, sums_of, why_not
+from flk.impl.storage.recent import Recent
 from flk.impl.storage.rows import (
     ENTRY_COLUMNS,
     MARK_COLUMNS,
@@ -118,10 +119,7 @@ class SqliteStore:
         self._path = path
         self._fresh = _Pending()
         self._flushing = _Pending()
-        self._flushed: Mapping[Key, Entry] = {}
-        """What the last flush wrote, until something else writes: an audit log asks for it a second later, and in the file each is
-        at another place.
-        """
+        self._recent = Recent()
         self._flush: Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, "store")
         self._totals = Totals()
@@ -166,7 +164,6 @@ class SqliteStore:
     def _merge(self, claims: Iterable[Claim], elsewhere: Mapping[Key, Entry]) -> int:
         """Join entries in. Where the file has none under a key, the one that is `elsewhere` is what is stored."""
         self.flush()
-        self._flushed = {}
         remaining = iter(claims)
         totals = self._totals
         with self._answering(), synchronised(self._writer), self._writer:
@@ -228,8 +225,8 @@ class SqliteStore:
     def held(self, keys: Sequence[Key]) -> dict[Key, Entry]:
         """What is stored under those of the keys under which something is, be it written yet or not. Nothing is written for it."""
         self._settle()
-        fresh, flushing, flushed = self._fresh.entries, self._flushing.entries, self._flushed
-        known = ((key, fresh.get(key) or flushing.get(key) or flushed.get(key)) for key in keys)
+        fresh, flushing, (newer, older) = self._fresh.entries, self._flushing.entries, self._recent.generations
+        known = ((key, fresh.get(key) or flushing.get(key) or newer.get(key) or older.get(key)) for key in keys)
         found = {key: entry for key, entry in known if entry is not None}
         stored = self._look_up([key for key in keys if key not in found])
         return found | {key: stored[key] for key in keys if key in stored}
@@ -285,7 +282,7 @@ class SqliteStore:
         if self._flush is not None:
             self._flush.exception()
         self._flush, self._flushing, self._fresh, self._totals = None, _Pending(), _Pending(), Totals()
-        self._flushed = {}
+        self._recent.clear()
         self._release()
         aside = set_aside(self._path)
         self.damage = ""
@@ -364,7 +361,8 @@ class SqliteStore:
             self._flush = self._thread.submit(self._write, self._flushing)
             with self._answering():
                 self._flush.result()
-        self._flush, self._flushing, self._flushed = None, _Pending(), self._flushing.entries
+        self._recent.add(self._flushing.entries)
+        self._flush, self._flushing = None, _Pending()
 
     def _write(self, pending: _Pending) -> None:
         rows = (b"[" + b",".join(pending.rows) + b"]").decode()
@@ -387,6 +385,7 @@ class SqliteStore:
             return stored_rows(self._reader, keys)
 
     def _join(self, claims: Sequence[Claim], totals: Totals, elsewhere: Mapping[Key, Entry]) -> Totals:
+        self._recent.forget(claim.key for claim in claims)
         stored = stored_rows(self._writer, [claim.key for claim in claims])
         before: dict[Key, Entry | None] = {}
         gave_way: list[SupersededRow] = []

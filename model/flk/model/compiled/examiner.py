@@ -20,6 +20,7 @@ from flk.model.record.canonical import Profile
 from flk.model.record.rules import Rules
 from flk.model.record.signing import HmacKey, Keyring, LiveKey, unsigned
 from flk.model.refusal import Refused
+from flk.model.transparency.leaves import JudgedBy, Leaf, outcome_of
 from flk.spec.errors import UnusableInput
 
 SWITCH = "FLK_EXAMINE"
@@ -107,6 +108,10 @@ class Examiner:
             answer or self._refused(answer, payload, timestamp, region, stated)
             for answer, payload, timestamp in zip(answers, payloads, timestamps, strict=True)
         ]
+
+    def outcome_of(self, claim: Claim, body: bytes, by: JudgedBy) -> Leaf:
+        """As `flk.model.transparency.leaves.outcome_of`."""
+        return self._compiled.leaf(claim, body, by.digest, by.policy) or outcome_of(claim, body, by)
 
     def _refused(
         self, answer: Answer, payload: bytes, timestamp: Timestamp, region: str, stated: Stated

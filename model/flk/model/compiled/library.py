@@ -13,6 +13,7 @@ from flk.model.compiled.source import source
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp
+from flk.model.transparency.leaves import Leaf
 from flk.spec.errors import UnusableInput
 from flk.spec.toolchain import compiler, shared_library
 
@@ -39,8 +40,9 @@ class Library(Protocol):
         entry: type[Entry],
         outcome: type[Outcome],
         reasons: tuple[Reason, ...],
+        leaf: type[Leaf],
     ) -> None:
-        """Say what claims are made of."""
+        """Say what claims and leaves are made of."""
         ...
 
     def keys(
@@ -62,6 +64,10 @@ class Library(Protocol):
 
     def claims(self, book: Mapping[str, Keys], frames: tuple[Logged, ...], region: str) -> list[Answer]:
         """What each frame claims; other threads run meanwhile."""
+        ...
+
+    def leaf(self, claim: Claim, body: bytes, parameters: str, policy: str) -> Leaf | None:
+        """The leaf of what a body claims, judged by tolerances or a policy with these digests; None: it is for the reference."""
         ...
 
     def log2(self, value: int) -> float:
@@ -106,7 +112,7 @@ def load(text: str, found: str, flags: Sequence[str]) -> Library:
     loaded = cast("Library", made)
     if any(loaded.log2(value) != log2(value) for value in _SAMPLE):
         raise UnusableInput("the logarithms of this Python are not those of the C library")
-    loaded.prepare(Claim, Key, Entry, Outcome, (Reason.OK, Reason.D_HAT, Reason.REGIME, Reason.BUDGET))
+    loaded.prepare(Claim, Key, Entry, Outcome, (Reason.OK, Reason.D_HAT, Reason.REGIME, Reason.BUDGET), Leaf)
     return loaded
 
 

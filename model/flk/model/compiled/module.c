@@ -1,19 +1,33 @@
 /* The binding to Python: what the reference returns, made here. A record that is handed back is None, an unsigned one False. */
 
 static struct {
-    PyObject *claim, *key, *entry, *outcome, *reasons;
+    PyObject *claim, *key, *entry, *outcome, *reasons, *leaf;
 } types;
+
+/* Of an entry, and of its outcome, what a leaf says. */
+enum { TIMESTAMP, REGION, DIGEST, OUTCOME, OF_ENTRY };
+enum { ACCEPTED, ESCALATED, REASON, RECOMPUTED_D_HAT, RECOMPUTED_BUDGET, OF_OUTCOME };
+static const char *const ENTRY[] = {"timestamp", "region", "digest", "outcome"};
+static const char *const OUTCOMES[] = {"accepted", "escalated", "reason", "recomputed_D_hat", "recomputed_budget"};
+static PyObject *of_entry[OF_ENTRY], *of_outcome[OF_OUTCOME];
 
 static const char KEYS[] = "flk.keys";
 
 static PyObject *prepare(PyObject *self, PyObject *args)
 {
-    PyObject *claim, *key, *entry, *outcome, *reasons;
+    PyObject *claim, *key, *entry, *outcome, *reasons, *leaf;
     (void)self;
-    if (!PyArg_ParseTuple(args, "O!O!OOO!", &PyType_Type, &claim, &PyType_Type, &key, &entry, &outcome, &PyTuple_Type, &reasons))
+    if (!PyArg_ParseTuple(args, "O!O!OOO!O!", &PyType_Type, &claim, &PyType_Type, &key, &entry, &outcome, &PyTuple_Type, &reasons,
+                          &PyType_Type, &leaf))
         return NULL;
-    Py_INCREF(claim), Py_INCREF(key), Py_INCREF(entry), Py_INCREF(outcome), Py_INCREF(reasons);
-    types.claim = claim, types.key = key, types.entry = entry, types.outcome = outcome, types.reasons = reasons;
+    Py_INCREF(claim), Py_INCREF(key), Py_INCREF(entry), Py_INCREF(outcome), Py_INCREF(reasons), Py_INCREF(leaf);
+    types.claim = claim, types.key = key, types.entry = entry, types.outcome = outcome, types.reasons = reasons, types.leaf = leaf;
+    for (int i = 0; i < OF_ENTRY; i++)
+        if (!(of_entry[i] = PyUnicode_InternFromString(ENTRY[i])))
+            return NULL;
+    for (int i = 0; i < OF_OUTCOME; i++)
+        if (!(of_outcome[i] = PyUnicode_InternFromString(OUTCOMES[i])))
+            return NULL;
     Py_RETURN_NONE;
 }
 
@@ -141,16 +155,22 @@ static void perform(struct task *task)
 #endif
 }
 
+static bool is_timestamp(PyObject *object, uint64_t *timestamp)
+{
+    if (!PyLong_CheckExact(object))
+        return false;
+    *timestamp = PyLong_AsUnsignedLongLong(object);
+    if (!PyErr_Occurred())
+        return true;
+    PyErr_Clear();
+    return false;
+}
+
 /* Fill in keys and timestamp, unless they are not what the reference expects; then it is for the reference to say so. */
 static void concern(struct task *task, PyObject *keys, PyObject *timestamp)
 {
     task->keys = NULL;
-    if (!keys || !PyCapsule_IsValid(keys, KEYS) || !PyLong_CheckExact(timestamp))
-        return;
-    task->timestamp = PyLong_AsUnsignedLongLong(timestamp);
-    if (PyErr_Occurred())
-        PyErr_Clear();
-    else
+    if (keys && PyCapsule_IsValid(keys, KEYS) && is_timestamp(timestamp, &task->timestamp))
         task->keys = PyCapsule_GetPointer(keys, KEYS);
 }
 
@@ -229,6 +249,70 @@ static PyObject *examine_many(PyObject *self, PyObject *const *args, Py_ssize_t 
     return found;
 }
 
+/* The attributes of an object, new references; whether it has all. */
+static bool attributes(PyObject *object, PyObject *const *names, size_t count, PyObject **found)
+{
+    bool all = object != NULL;
+    for (size_t i = 0; all && i < count; i++)
+        all = (found[i] = PyObject_GetAttr(object, names[i])) != NULL;
+    return all;
+}
+
+static bool is_text(PyObject *object, struct text *text)
+{
+    if (!PyUnicode_Check(object) || !PyUnicode_IS_ASCII(object))
+        return false;
+    *text = (struct text){PyUnicode_DATA(object), (size_t)PyUnicode_GET_LENGTH(object)};
+    return true;
+}
+
+static bool is_boolean(PyObject *object, bool *value)
+{
+    *value = object == Py_True;
+    return PyBool_Check(object);
+}
+
+static bool is_small(PyObject *object, int64_t *billionths)
+{
+    return PyFloat_CheckExact(object) && nano(PyFloat_AS_DOUBLE(object), billionths);
+}
+
+/* leaf(claim, body, parameters, policy): the leaf of an outcome that was judged by these, or None. */
+static PyObject *leaf_of(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *of[OF_ENTRY + OF_OUTCOME] = {NULL}, **judged = of + OF_ENTRY, *made = NULL;
+    (void)self;
+    if (count != 4 || !PyTuple_Check(args[0]) || PyTuple_GET_SIZE(args[0]) != 2 || !PyBytes_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "leaf takes a claim, a body, and what judged it");
+        return NULL;
+    }
+    PyObject *key = PyTuple_GET_ITEM(args[0], 0);
+    bool whole = PyTuple_Check(key) && PyTuple_GET_SIZE(key) == 2 && attributes(PyTuple_GET_ITEM(args[0], 1), of_entry, OF_ENTRY, of) &&
+                 attributes(of[OUTCOME], of_outcome, OF_OUTCOME, judged);
+    PyErr_Clear();
+    struct told told;
+    struct reading reading;
+    struct text body = {PyBytes_AS_STRING(args[1]), (size_t)PyBytes_GET_SIZE(args[1])};
+    if (whole && is_text(PyTuple_GET_ITEM(key, 0), &told.tenant) && is_text(PyTuple_GET_ITEM(key, 1), &told.pcs_id) &&
+        is_text(of[REGION], &told.region) && is_text(of[DIGEST], &told.digest) && is_text(judged[REASON], &told.reason) &&
+        is_text(args[2], &told.parameters) && is_text(args[3], &told.policy) && is_boolean(judged[ACCEPTED], &told.accepted) &&
+        is_boolean(judged[ESCALATED], &told.escalated) && is_small(judged[RECOMPUTED_D_HAT], &told.nano_D_hat) &&
+        is_small(judged[RECOMPUTED_BUDGET], &told.nano_budget) && is_timestamp(of[TIMESTAMP], &told.timestamp) &&
+        is_writable(&told) && decode(body, &reading)) {
+        char leaf[MAX_LEAF];
+        uint8_t own[32], common[32];
+        size_t length = leaf_bytes(&reading.record, &told, leaf);
+        leaf_names(&told, own, common);
+        made = pair(types.leaf, PyBytes_FromStringAndSize(leaf, (Py_ssize_t)length),
+                    Py_BuildValue("y#y#", own, (Py_ssize_t)NAME_BYTES, common, (Py_ssize_t)NAME_BYTES));
+    } else {
+        made = Py_NewRef(Py_None);
+    }
+    for (size_t i = 0; i < OF_ENTRY + OF_OUTCOME; i++)
+        Py_XDECREF(of[i]);
+    return made;
+}
+
 /* digest(data, own): the SHA-256 of some bytes, by the processor's own rounds or without. */
 static PyObject *digest(PyObject *self, PyObject *args)
 {
@@ -255,10 +339,11 @@ static PyObject *logarithm(PyObject *self, PyObject *value)
 }
 
 static PyMethodDef METHODS[] = {
-    {"prepare", prepare, METH_VARARGS, "prepare(claim, key, entry, outcome, reasons): the classes of what is made."},
+    {"prepare", prepare, METH_VARARGS, "prepare(claim, key, entry, outcome, reasons, leaf): the classes of what is made."},
     {"keys", prepare_keys, METH_VARARGS, "keys(list of (secret, not_before, not_after), fixed, judged, all, rules): a tenant's keys, prepared."},
     {"examine", (PyCFunction)(void (*)(void))examine_one, METH_FASTCALL, "examine(book, tenant, body, timestamp, region)"},
     {"claims", (PyCFunction)(void (*)(void))examine_many, METH_FASTCALL, "claims(book, frames, region)"},
+    {"leaf", (PyCFunction)(void (*)(void))leaf_of, METH_FASTCALL, "leaf(claim, body, parameters, policy)"},
     {"log2", logarithm, METH_O, "log2(value): as the slope takes it."},
     {"digest", digest, METH_VARARGS, "digest(data, own): SHA-256."},
     {NULL, NULL, 0, NULL},

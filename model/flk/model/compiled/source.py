@@ -7,7 +7,7 @@ from importlib.resources import files
 from flk.model.record.canonical import CLEAR, NEAR
 from flk.spec.constants import CONSTANTS
 
-PARTS = ("base", "sha256", "json", "numbers", "record", "canonical", "judge", "examine", "module")
+PARTS = ("base", "sha256", "json", "numbers", "record", "canonical", "judge", "examine", "leaf", "module")
 
 
 def source() -> str:

@@ -9,9 +9,9 @@ class Integrated(Effect[State], frozen=True):
 
 
 class FindLeaves(Effect[tuple[tuple[int, ...], ...]], frozen=True):
-    """The numbers of the leaves that have each of the names, among those taken in."""
+    """The numbers of the leaves that are called so, among those taken in: by all names of a leaf, or by its record's alone."""
 
-    names: tuple[bytes, ...]
+    names: tuple[tuple[bytes, ...], ...]
 
 
 class TakeIn(Effect[None], frozen=True):

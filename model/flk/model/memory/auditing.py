@@ -12,10 +12,10 @@ class AuditIndex:
 
     def __init__(self) -> None:
         self.state = State()
-        self.numbers: defaultdict[bytes, list[int]] = defaultdict(list)
+        self.numbers: defaultdict[tuple[bytes, ...], list[int]] = defaultdict(list)
         self.performers: Performers = {
             Integrated: lambda _: self.state,
-            FindLeaves: lambda e: tuple(tuple(self.numbers.get(name, ())) for name in e.names),
+            FindLeaves: lambda e: tuple(tuple(self.numbers.get(names, ())) for names in e.names),
             TakeIn: self._take_in,
         }
 
@@ -23,6 +23,6 @@ class AuditIndex:
         if effect.state.number <= self.state.number:
             return
         for number, names in enumerate(effect.names, start=effect.begin):
-            for name in names:
-                self.numbers[name].append(number)
+            for called in {names, names[-1:]}:
+                self.numbers[called].append(number)
         self.state = effect.state

@@ -7,7 +7,7 @@ what was decided, and goes on from there. Tiles follow from the steps, so any no
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from flk.model.effects import (
     INBOX,
@@ -53,8 +53,8 @@ from flk.model.transparency.leaves import (
     Leaf,
     begun,
     equivocation,
-    name_of,
     named,
+    names_about,
     outcome_of,
     ruled,
     stated,
@@ -65,6 +65,15 @@ from flk.spec.constants import CONSTANTS
 
 GAVE_WAY = "audited supersessions"
 AT_ONCE = CONSTANTS.snapshot.read_entries
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """An `Examine` that makes leaves, too."""
+
+    def outcome_of(self, claim: Claim, body: bytes, by: JudgedBy) -> Leaf:
+        """As `outcome_of`."""
+        ...
 
 
 class Added(NamedTuple):
@@ -136,6 +145,7 @@ class _Draft:
     def __init__(self, region: str, examine: Examine, state: State) -> None:
         self._region = region
         self._examine = examine
+        self._outcome_of = examine.outcome_of if isinstance(examine, Tells) else outcome_of
         self.through = dict(state.through)
         self.said = dict(state.said)
         self.waits: list[str] = []
@@ -189,7 +199,7 @@ class _Draft:
         claimed = [
             _Claimed(claim, frames[claim.entry.timestamp], entry)
             for claim, entry in zip(claims, stored, strict=True)
-            if entry is not None and precedence(entry) <= precedence(claim.entry)
+            if entry is not None and (entry == claim.entry or precedence(entry) <= precedence(claim.entry))
         ]
         if len(claimed) < len(claims):  # the log of an earlier disk, which the store has yet to be joined with
             self.waits.append(name)
@@ -222,18 +232,28 @@ class _Draft:
         """
         rows = yield from self._gave_way()
         in_doubt = [each.claim for each in self._claimed if not each.is_stored]
-        names = [name_of(About.SUPERSESSION, claim.key, claim.entry) for claim in in_doubt]
+        names = [names_about(About.SUPERSESSION, claim.key, claim.entry) for claim in in_doubt]
         known = yield from FindLeaves(tuple(names))
-        gave_way = {name_of(About.SUPERSESSION, row.key, row.loser) for row in rows}
-        gave_way |= {name for name, numbers in zip(names, known, strict=True) if numbers}
+        gave_way = {names_about(About.SUPERSESSION, row.key, row.loser) for row in rows}
+        gave_way |= {each for each, numbers in zip(names, known, strict=True) if numbers}
         leaves = [
             *map(named, self._told),
-            *(leaf for each in self._claimed if (leaf := _leaf(each, gave_way)) is not None),
+            *(leaf for each in self._claimed if (leaf := self._leaf(each, gave_way)) is not None),
             *map(named, map(supersession, rows)),
         ]
-        by_name = {leaf.names[0]: leaf for leaf in leaves}
+        by_name = {leaf.names: leaf for leaf in leaves}
         there = yield from FindLeaves(tuple(by_name))
         return [leaf for leaf, numbers in zip(by_name.values(), there, strict=True) if not numbers]
+
+    def _leaf(self, each: _Claimed, gave_way: Collection[tuple[bytes, ...]]) -> Leaf | None:
+        """What a claim comes to: an outcome, if it was ever stored; else nothing, unless it is of another content (DUP-3)."""
+        claim, body = each.claim, body_of(each.frame.payload)
+        by = _judged_by(each.frame.stated, claim.key.tenant)
+        if each.is_stored:
+            return self._outcome_of(Claim(claim.key, each.stored), body, by)
+        if names_about(About.SUPERSESSION, claim.key, claim.entry) in gave_way:
+            return self._outcome_of(claim, body, by)
+        return named(equivocation(claim)) if each.stored.digest != claim.entry.digest else None
 
     def _gave_way(self) -> Program[list[Supersession]]:
         """The outcomes of the region that gave way, if any did since this was asked last. Where a store has new ones among those
@@ -252,17 +272,6 @@ class _Draft:
         """The log has all that was read."""
         if self._rows is not None:
             yield from Mark(GAVE_WAY, f"{self._rows}")
-
-
-def _leaf(each: _Claimed, gave_way: Collection[bytes]) -> Leaf | None:
-    """What a claim comes to: an outcome, if it was ever stored; else nothing, unless it is of another content (DUP-3)."""
-    claim, body = each.claim, body_of(each.frame.payload)
-    by = _judged_by(each.frame.stated, claim.key.tenant)
-    if each.is_stored:
-        return outcome_of(Claim(claim.key, each.stored), body, by)
-    if name_of(About.SUPERSESSION, claim.key, claim.entry) in gave_way:
-        return outcome_of(claim, body, by)
-    return named(equivocation(claim)) if each.stored.digest != claim.entry.digest else None
 
 
 def _judged_by(stated: Stated, tenant: str) -> JudgedBy:

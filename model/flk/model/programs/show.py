@@ -45,7 +45,7 @@ def show(region: str, log: Verifier, key: Key) -> Program[Response]:
 
 def _proof(region: str, log: Verifier, key: Key) -> Program[Proof]:
     prefix, name = prefix_of(region), key_name(key)
-    ((*numbers,),) = yield from FindLeaves((name,))
+    ((*numbers,),) = yield from FindLeaves(((name,),))
     content = yield from GetObject(prefix + CHECKPOINT)
     if content is None or not numbers:
         raise NothingStored("API-3", "the published log has no leaf about this id")

@@ -1,6 +1,7 @@
 """The right edge of a log's tree, and how it grows: which tiles leaves come to (TLOG-3). Pure functions."""
 
 from collections.abc import Iterable
+from itertools import count, islice
 from typing import NamedTuple
 
 from flk.model.record.merkle import EMPTY_ROOT, root_over
@@ -62,25 +63,26 @@ def grown(edge: Edge, leaves: Iterable[bytes]) -> tuple[Edge, list[tuple[Tile, b
     levels = [list(hashes) for hashes in edge.levels]
     bundle, size = list(edge.leaves), edge.size
     full: list[tuple[Tile, bytes]] = []
-    for leaf in leaves:
-        bundle.append(leaf)
-        size += 1
-        _rise(levels, hash_of(leaf), size, full)
+    coming = iter(leaves)
+    while some := list(islice(coming, WIDTH - len(bundle))):
+        bundle += some
+        size += len(some)
+        _rise(levels, list(map(hash_of, some)), size, full)
         if len(bundle) == WIDTH:
             full.append((Tile(-1, size // WIDTH - 1), packed(bundle)))
             bundle.clear()
     return Edge(size, tuple(map(tuple, levels)), tuple(bundle)), full
 
 
-def _rise(levels: list[list[bytes]], hashed: bytes, size: int, full: list[tuple[Tile, bytes]]) -> None:
-    """One hash more on the lowest level; where it fills a tile, that has a hash on the level above."""
-    for level in range(len(levels) + 1):
+def _rise(levels: list[list[bytes]], hashed: list[bytes], size: int, full: list[tuple[Tile, bytes]]) -> None:
+    """More hashes on the lowest level, no more than fill its tile; a tile that is full has a hash on the level above."""
+    for level in count():
         if level == len(levels):
             levels.append([])
         hashes = levels[level]
-        hashes.append(hashed)
+        hashes += hashed
         if len(hashes) < WIDTH:
             return
         full.append((Tile(level, size // WIDTH ** (level + 1) - 1), b"".join(hashes)))
-        hashed = root_over(hashes)
+        hashed = [root_over(hashes)]
         hashes.clear()

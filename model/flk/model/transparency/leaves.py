@@ -105,8 +105,7 @@ def outcome_of(claim: Claim, body: bytes, by: JudgedBy) -> Leaf:
     """The leaf of a claim, from the body of the submission that made it, and what it was judged by. A claim is made of a valid
     record, so what its leaf says is read alone, and the leaf's names are those of the claim: there is one for each record.
     """
-    names = name_of(About.OUTCOME, claim.key, claim.entry), key_name(claim.key)
-    return Leaf(outcome(claim, _recorded(body), by), names)
+    return Leaf(outcome(claim, _recorded(body), by), names_about(About.OUTCOME, claim.key, claim.entry))
 
 
 def outcome(claim: Claim, record: Pcs | Recorded, by: JudgedBy | None = None) -> bytes:
@@ -189,9 +188,9 @@ def names_of(leaf: bytes) -> tuple[bytes, ...]:
     return (_name(found.kind, found.tenant, found.pcs_id, found.timestamp, found.region), key_name(found))
 
 
-def name_of(about: About, key: Key, entry: Entry) -> bytes:
-    """The name of a leaf about what was claimed of a record."""
-    return _name(about, key.tenant, key.pcs_id, text(entry.timestamp), entry.region)
+def names_about(about: About, key: Key, entry: Entry) -> tuple[bytes, ...]:
+    """The names of a leaf about what was claimed of a record."""
+    return _name(about, key.tenant, key.pcs_id, text(entry.timestamp), entry.region), key_name(key)
 
 
 def key_name(key: "Key | _NameParts") -> bytes:

@@ -85,9 +85,13 @@ def bundle_of(index: int, size: int) -> Tile:
 
 def packed(leaves: list[bytes]) -> bytes:
     """The content of a tile of leaves. Raises ValueError for a leaf that is too long for one."""
-    if any(len(leaf) >= 1 << 16 for leaf in leaves):
-        raise ValueError("TLOG-3: a leaf has at most 65,535 bytes")
-    return b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves)
+    parts: list[bytes] = []
+    try:
+        for leaf in leaves:
+            parts += len(leaf).to_bytes(2, "big"), leaf
+    except OverflowError:
+        raise ValueError("TLOG-3: a leaf has at most 65,535 bytes") from None
+    return b"".join(parts)
 
 
 def unpacked(content: bytes) -> list[bytes] | None:
