@@ -1,6 +1,8 @@
 """The index of an audit log: what it takes in it finds, by all names of a leaf or its record's, as a dictionary would (TLOG-7)."""
 
+import sqlite3
 from collections import defaultdict
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,4 +55,16 @@ def test_more_names_than_one_statement_takes(tmp_path: Path) -> None:
     others = bytes(NAME_BYTES), b"\1" * NAME_BYTES
     assert index.find([*reversed(names), others]) == (*((number,) for number in reversed(range(len(names)))), ())
     assert index.find([(bytes(NAME_BYTES),), others[1:]]) == (tuple(range(len(names))), ())
+    index.close()
+
+
+def test_an_index_of_an_earlier_format_is_begun_anew(tmp_path: Path) -> None:
+    """Its rows would be taken for others: the next pass reads the log again."""
+    with closing(sqlite3.connect(tmp_path / NAME)) as earlier:
+        earlier.executescript("create table leaves(name blob, number integer); pragma user_version = 1;")
+    index = AuditIndex(tmp_path / NAME)
+    assert index.state() == State()
+    names = bytes(NAME_BYTES), b"\1" * NAME_BYTES
+    index.take_in(State(number=1, size=1), 0, [names])
+    assert index.find([names]) == ((0,),)
     index.close()
