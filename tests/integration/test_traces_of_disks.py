@@ -56,13 +56,15 @@ class Traced:
         """A program on a node, observed."""
         number = next(self._runs)
 
+        salt_of = self.nodes[name].disk.salt
+
         def perform(effect: Effect[Any]) -> Any:
             try:
                 result = self.nodes[name].perform(effect)
             except Refused as refusal:
-                self.records.append(observed(name, kind, number, effect, refusal))
+                self.records.append(observed(name, kind, number, effect, refusal, salt_of))
                 raise
-            self.records.append(observed(name, kind, number, effect, result))
+            self.records.append(observed(name, kind, number, effect, result, salt_of))
             return result
 
         result = run(program, perform)

@@ -20,6 +20,7 @@ from flk.model.protocol_events.shared_store import shared_store_events
 from flk.model.protocol_events.tiering import tiering_events
 from flk.model.record.signing import Keyring, Signer
 from flk.sim.checkers.invariants import Result, Violation
+from flk.sim.kernel.budget import Budget
 from flk.sim.kernel.programs import Programs
 from flk.sim.outcome import Run
 from flk.sim.run_loop import OnProgress
@@ -44,6 +45,7 @@ class RunOptions(TypedDict, total=False):
     messages: Callable[[Message], None] | None
     programs: Programs | None
     alerts: bool
+    budget: Budget
 
 
 def validated(

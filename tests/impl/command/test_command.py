@@ -12,7 +12,6 @@ from flk.impl.command.impl.limits import DEFAULTS, with_limits
 from flk.spec.requirements import catalogue
 
 
-@pytest.mark.slow
 def test_every_must_of_the_catalogue_has_evidence_that_exists() -> None:
     """`flk spec trace` finds no requirement without evidence, and no evidence that is only named."""
     done = flk("spec", "trace")

@@ -114,6 +114,21 @@ def test_hunt_shrink_and_replay_lead_from_a_bug_to_its_least_story(
     assert "none of which can be left out" in capsys.readouterr().out
 
 
+def test_a_hunt_that_validates_finds_what_no_invariant_sees(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A look-up before the check leaves everything right in the stores of seed 4; its lines find that again, and make it small."""
+    hunting = ("hunt", "--seeds", "1..4", "--programs", "lookup-before-check", "--workers", "1")
+    assert flk(*hunting) == 0
+    assert "no invariant is violated" in capsys.readouterr().out
+    assert flk(*hunting, "--validate") == 1
+    printed = capsys.readouterr().out
+    assert "seed 4 violates trace-accepted: reply(" in printed
+    replay, shrink = (shlex.split(line.split(": ", 1)[1]) for line in printed.splitlines()[-2:])
+    assert flk(*replay[1:], "--json") == 1
+    assert violated(printed_json(capsys)) == {"trace-accepted"}
+    assert flk(*shrink[1:], "--limit", "20", "--json") == 1
+    assert printed_json(capsys)["invariant"] == "trace-accepted"
+
+
 def test_a_clean_hunt_says_how_rare_a_violation_must_be(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In small worlds, and in a scenario of one's own whose objectives do not matter."""
     assert flk("hunt", "--seeds", "5", "--workers", "1", "--check-determinism") == 0

@@ -14,7 +14,8 @@ from flk.impl.storage.segment_file import LogFailed
 from flk.impl.storage.wal import FileDisk
 from flk.model.effects import INBOX, OUTBOX
 from flk.model.log.frames import MAGIC, OVERHEAD, SALT_BYTES, Frame, scan, seal, sealed_frames
-from flk.model.log.hlc import Timestamp
+from flk.model.log.hlc import ZERO, Timestamp
+from flk.model.log.manifest import Note, line, noted_clock
 from flk.model.memory.parts import Disk
 from flk.model.refusal import Unavailable
 from flk.spec.errors import UnusableInput
@@ -310,4 +311,38 @@ def test_a_torn_write_of_several_pages_may_lose_any_of_them(tmp_path: Path) -> N
     found = scan(disk.read(name))
     assert found.frames == (frame(1), frame(3, b"y" * 900))
     assert found.damage[0].offset == end
+    disk.close()
+
+
+def test_the_mark_knows_the_clock_of_a_frame_that_is_damaged(tmp_path: Path) -> None:
+    """It is beside the log, and no older than the last commit; a mark of an earlier version says nothing of clocks (HLC-4)."""
+    disk = new_disk(tmp_path)
+    disk.append(INBOX, frame(7), Timestamp(7))
+    disk.append(INBOX, frame(9), Timestamp(9))
+    name, *_ = disk.names(INBOX)
+    path, end = disk.path(name), len(disk.read(name).rstrip(b"\0"))
+    disk.close()
+    with path.open("r+b") as file:
+        file.seek(end - 1)
+        file.write(b"?")
+    disk = new_disk(tmp_path)
+    assert [found.timestamp for found in contents(disk)] == [7]
+    assert noted_clock(disk.inspect(INBOX, ZERO)) == 9
+    disk.truncate(name, end - 20)
+    assert noted_clock(disk.inspect(INBOX, ZERO)) == 9
+    disk.close()
+    (tmp_path / "eu.000001" / "mark").write_bytes(line(Note(1, size=end)))
+    disk = new_disk(tmp_path)
+    assert noted_clock(disk.inspect(INBOX, ZERO)) == 0
+    disk.close()
+
+
+def test_a_segment_that_opens_is_told_with_its_first_timestamp(tmp_path: Path) -> None:
+    """Once for each, before anything in it is durable; of the inbox alone."""
+    disk, told = new_disk(tmp_path, max_segment_bytes=200), []
+    disk.began = lambda name, since: told.append((name, since))
+    for number in range(4):
+        disk.append_many(INBOX, [frame(10 * number + 1, bytes(60)), frame(10 * number + 2, bytes(60))], Timestamp(99))
+        disk.append(OUTBOX, frame(number), Timestamp(99))
+    assert told == [(name, 10 * at + 1) for at, name in enumerate(disk.names(INBOX))]
     disk.close()

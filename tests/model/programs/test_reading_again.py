@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.model.world import EXAMINE, World, pcs, submission
+from tests.support.model.world import EQUIVOCATING, EXAMINE, HONEST, World, pcs, submission
 
 from flk.model.effects import INBOX, Effect, ListKeys, Merge, Program, ReadSegment
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason
@@ -80,6 +80,22 @@ def test_the_clock_goes_on_after_a_segment_that_was_applied_last(gone: str) -> N
     world.nodes["eu"] = world._start("eu")
     assert segments_read(world) == (1 if gone == "manifest" else 0)
     assert world.nodes["eu"].clock >= latest
+
+
+def test_the_clock_goes_on_after_a_frame_that_is_damaged() -> None:
+    """Nothing but the mark tells its timestamp; else what comes later would be the first write of its key (HLC-4, DUP-1)."""
+    world = World("eu")
+    world.ingest("eu", MANY[0])
+    world._now += 1
+    world.ingest("eu", HONEST)
+    disk, entries = world.disks["eu"], dict(world.entries["eu"].entries)
+    disk.segments[disk.names(INBOX)[-1]][-1] ^= 1
+    world._now -= 90
+    world.nodes["eu"] = world._start("eu")
+    assert segments_read(world) == 3
+    assert world.nodes["eu"].clock >= max(entry.timestamp for entry in entries.values())
+    assert world.ingest("eu", EQUIVOCATING).status == 409
+    assert world.entries["eu"].entries == entries
 
 
 def test_a_start_that_read_all_segments_leaves_nothing_for_the_next() -> None:

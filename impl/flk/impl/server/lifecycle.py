@@ -121,7 +121,8 @@ async def _serve_told(settings: Settings, say: Callable[[str], None], metrics: M
         say(f"the store may lose what it acknowledged: {node.store.weakness}")
     if settings.objects and settings.tiering:
         say("no snapshots are written: they would lack the entries in the cold tier (SNAP-3)")
-    trace = Trace(settings.trace, node.disk.log("inbox"), examined) if settings.trace else Untraced()
+    trace = Trace(settings.trace, node.disk.log("inbox"), examined, node.disk.salt_of) if settings.trace else Untraced()
+    node.disk.began = trace.begin_segment
     try:
         runtime = Runtime(
             node,

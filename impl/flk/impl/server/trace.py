@@ -18,7 +18,7 @@ from flk.model.log.frames import region_of
 from flk.model.log.hlc import Timestamp
 from flk.model.programs.examine import Examine
 from flk.model.protocol_events import summary
-from flk.model.protocol_events.observation import LATEST, as_told
+from flk.model.protocol_events.observation import BEGIN, LATEST, as_begun, as_told
 from flk.model.refusal import Refused, Unavailable
 from flk.model.runtime import Perform
 from flk.spec.errors import UnusableInput
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
 NODE = Run(0, "node")
 INGEST = "ingest"
-FORMAT = 2
+FORMAT = 3
 
 
 class Runs:
@@ -59,6 +59,9 @@ class Untraced:
     def told_latest(self, began: int, latest: Timestamp | Unavailable) -> None:
         """The store of the region told the latest timestamp that it knows, or did not answer."""
 
+    def begin_segment(self, segment: str, since: Timestamp) -> None:
+        """The node opened a segment, for the frames from a timestamp on."""
+
     def around(self, perform: Perform, run: Run) -> Perform:
         """`perform`, with every effect and its result or refusal recorded."""
         del run
@@ -71,11 +74,17 @@ class Untraced:
 class Trace(Untraced):
     """Writes to a file, which it extends if it exists. Raises UnusableInput if that cannot be opened.
 
-    With `examine` it is told of each submission that is logged whether it is signed. Any thread may record: a line is one write at
-    the file's end.
+    With `examine` it is told of each submission that is logged whether it is signed; with `salt_of`, which frames are valid in a
+    segment whose beginning is damaged. Any thread may record: a line is one write at the file's end.
     """
 
-    def __init__(self, path: Path, node: str, examine: Examine | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        node: str,
+        examine: Examine | None = None,
+        salt_of: summary.SaltOf = summary.no_salt,
+    ) -> None:
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as error:
@@ -83,6 +92,7 @@ class Trace(Untraced):
         self._node = node
         self._examine = examine
         self._lines = 0
+        self._salt_of = salt_of
         self._writing = threading.Lock()
         self._write(NODE, "Start", time.time_ns(), {"format": FORMAT}, None)
 
@@ -92,7 +102,7 @@ class Trace(Untraced):
         if self._examine and run.kind == INGEST and isinstance(effect, Append) and isinstance(result, int):
             signed = _is_signed(self._examine, effect, Timestamp(result), self._node)
             fields["payload"] = {**summary.payload(effect.payload), "signed": signed}
-        self._write(run, type(effect).__name__, began, fields, summary.result(effect, result))
+        self._write(run, type(effect).__name__, began, fields, summary.result(effect, result, self._salt_of))
 
     def end(self, run: Run, result: object) -> None:
         """The end of a program, as a line."""
@@ -101,6 +111,10 @@ class Trace(Untraced):
     def told_latest(self, began: int, latest: Timestamp | Unavailable) -> None:
         """That, as a line of the node's own."""
         self._write(NODE, LATEST, began, {}, as_told(latest))
+
+    def begin_segment(self, segment: str, since: Timestamp) -> None:
+        """That, as a line of the node's own."""
+        self._write(NODE, BEGIN, time.time_ns(), as_begun(segment, since), None)
 
     def around(self, perform: Perform, run: Run) -> Perform:
         """`perform`, with a line written for every effect."""

@@ -9,7 +9,7 @@ import msgspec
 
 from flk.model.effects import Effect
 from flk.model.protocol_events.ingest import ingest_events
-from flk.model.protocol_events.observation import END, LATEST, START, ObservedEffect, ProtocolEvent, nodes_of
+from flk.model.protocol_events.observation import BEGIN, END, LATEST, START, ObservedEffect, ProtocolEvent, nodes_of
 from flk.model.protocol_events.replication import replication_events
 from flk.model.protocol_events.shared_store import shared_store_events
 from flk.spec.errors import UnusableInput
@@ -17,7 +17,7 @@ from flk.spec.hints import nearest
 
 _line = msgspec.json.Decoder(dict[str, Any]).decode
 _OWN = frozenset({"line", "format", "node", "program", "kind", "effect", "began", "ended", "result"})
-_EFFECTS = frozenset({START, END, LATEST, *(kind.__name__ for kind in Effect.__subclasses__())})
+_EFFECTS = frozenset({START, END, LATEST, BEGIN, *(kind.__name__ for kind in Effect.__subclasses__())})
 
 
 def is_of_nodes(path: Path) -> bool:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from flk.model.log.hlc import Timestamp
 from flk.model.log.manifest import Manifest, Note, compacted, line, read, withdrawn
 
 _MANIFEST = "manifest"
@@ -64,23 +65,23 @@ class Record:
         self.said = _said(notes)
 
     def mark(self) -> Note | None:
-        """How far the last segment that was written to is durable, at least; None if that is not known."""
+        """How far the last segment that was written to is durable, at least, and its clock; None if that is not known."""
         if not self._mark.exists():
             return None
         notes = read(self._mark.read_bytes().rstrip(b"\0 ")).notes
         return notes[0] if notes else None
 
-    def set_mark(self, sequence: int, size: int) -> None:
-        """Note how far a segment is durable. It costs a write into the page cache."""
+    def set_mark(self, sequence: int, size: int, clock: Timestamp) -> None:
+        """Note how far a segment is durable, and the log's latest timestamp. It costs a write into the page cache."""
         if self._fd < 0:
             self._fd = os.open(self._mark, os.O_WRONLY | os.O_CREAT, 0o600)
-        os.pwrite(self._fd, line(Note(sequence, size=size)).ljust(_MARK_BYTES), 0)
+        os.pwrite(self._fd, line(Note(sequence, size=size, clock=clock)).ljust(_MARK_BYTES), 0)
 
     def withdraw(self, sequence: int, size: int) -> None:
         """Let neither mark nor manifest say more than that a segment is durable up to `size`."""
         mark = self.mark()
         if mark is not None and mark.sequence == sequence and mark.size > size:
-            self.set_mark(sequence, size)
+            self.set_mark(sequence, size, mark.clock)
             os.fsync(self._fd)
         if less := withdrawn(self.manifest.notes, sequence, size):
             self.append(*less)

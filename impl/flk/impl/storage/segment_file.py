@@ -87,7 +87,7 @@ class SegmentFile:
         """Frames with these timestamps are durable: say so beside the log."""
         self._frames += len(timestamps)
         self._clock = max((self._clock, *timestamps))
-        self._record.set_mark(self._sequence, self.end)
+        self._record.set_mark(self._sequence, self.end, self._clock)
 
     @property
     def progress(self) -> Note:

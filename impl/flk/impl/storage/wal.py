@@ -83,7 +83,8 @@ class FileDisk:
     """The logs of one node in one directory, which this object locks until it is closed.
 
     `identity` names a new disk; a directory in use keeps the one it has. `synchronise` is `os.fdatasync` but for measurements, and
-    `salt` gives each new segment its own. The loss of the segments in `accepted` is accepted (WAL-9).
+    `salt` gives each new segment its own. The loss of the segments in `accepted` is accepted (WAL-9). `began` is called with each
+    segment that is opened in the inbox, and the timestamp of the first frame to come.
     Raises UnusableInput if another process holds the directory, if it belongs to another region or is no node's at all, or if
     nothing can be written there.
     """
@@ -101,6 +102,7 @@ class FileDisk:
         accepted: Iterable[str] = (),
     ) -> None:
         self.accepted = frozenset(accepted)
+        self.began: Callable[[str, Timestamp], object] = lambda *_: None
         self.directory = directory
         self.region = region
         self._max_segment_bytes = max_segment_bytes
@@ -195,7 +197,8 @@ class FileDisk:
         dropped.
         """
         frames = tuple(frames)
-        segment = self._open(log, clock, frames[0].stated if frames else UNSTATED)
+        stated, since = (frames[0].stated, frames[0].timestamp) if frames else (UNSTATED, clock)
+        segment = self._open(log, clock, stated, since)
         laid = b"".join(data(frame, segment.salt) for frame in frames)
         return Commit(segment, laid, tuple(frame.timestamp for frame in frames))
 
@@ -205,7 +208,7 @@ class FileDisk:
 
     def state(self, log: str, stated: Stated) -> None:
         """Begin a segment that states something of policies, durably. Raises Unavailable if the log cannot grow."""
-        self._open(log, stated.since, stated)
+        self._open(log, stated.since, stated, stated.since)
 
     def is_full(self, log: str) -> bool:
         """Whether the open segment has reached its limit and should be sealed (WAL-2)."""
@@ -285,7 +288,7 @@ class FileDisk:
         if frames:
             self.append_many(log, frames, clock)
         empty = opening(
-            Head(self.region, self.log(log), sequence_of(name)), clock, self._salt_of(name) or self._salt(name)
+            Head(self.region, self.log(log), sequence_of(name)), clock, self.salt_of(name) or self._salt(name)
         )
         self._put(name, empty + seal(empty))
 
@@ -305,15 +308,15 @@ class FileDisk:
             record.close()
         os.close(self._lock)
 
-    def _open(self, log: str, clock: Timestamp, stated: Stated) -> SegmentFile:
+    def _open(self, log: str, clock: Timestamp, stated: Stated, since: Timestamp) -> SegmentFile:
         """The segment to append to. One that an earlier process left open is never continued; `recover` seals it."""
         names = self._names.get(self.log(log))
         segment = self._writing.get(names[-1]) if names else None
         if names and segment is not None and segment.end < self._max_segment_bytes and self._said[names[-1]] == stated:
             return segment
-        return self._start(log, clock, stated)
+        return self._start(log, clock, stated, since)
 
-    def _start(self, log: str, clock: Timestamp, stated: Stated) -> SegmentFile:
+    def _start(self, log: str, clock: Timestamp, stated: Stated, since: Timestamp) -> SegmentFile:
         full = self.log(log)
         names = self._names.setdefault(full, [])
         sequence = sequence_of(names[-1]) + 1 if names else 1
@@ -340,11 +343,13 @@ class FileDisk:
             raise
         names.append(name)
         self._writing[name], self._said[name] = segment, stated
+        if log == INBOX:
+            self.began(name, since)
         return segment
 
     def _reopen(self, name: str) -> SegmentFile:
         """A segment that an earlier process left open, to be sealed behind its last byte that is not zero."""
-        content, salt = self.read(name), self._salt_of(name)
+        content, salt = self.read(name), self.salt_of(name)
         found = scan(content, salt)
         return SegmentFile(
             self.path(name),
@@ -372,7 +377,7 @@ class FileDisk:
             record = self._records[log] = Record(self.directory / log)
         return record
 
-    def _salt_of(self, name: str) -> bytes:
+    def salt_of(self, name: str) -> bytes:
         """The salt of a segment: as the manifest knows it, or else as its opening says."""
         salt = self._record(log_of(name)).salts.get(sequence_of(name))
         if salt is not None:
@@ -388,11 +393,11 @@ class FileDisk:
             size = os.fstat(file.fileno()).st_size
             first = file.read(_FIRST_BYTES)
             file.seek(max(0, size - _SEAL_BYTES))
-            return glance_at_ends(name, first, file.read(), size, self._salt_of(name))
+            return glance_at_ends(name, first, file.read(), size, self.salt_of(name))
 
     def _glance(self, name: str) -> Glance:
         ends = self._at_ends(name)
-        return ends if ends.digest else glance(name, self.read(name), self._salt_of(name))
+        return ends if ends.digest else glance(name, self.read(name), self.salt_of(name))
 
     def _enter(self, log: str, name: str) -> None:
         """Count a segment that is missing among those of its log."""

@@ -149,7 +149,11 @@ class TaskQueue:
             self.enqueue(Task(TaskKind.ENRICH, claim.key))
 
     def enqueue(self, task: Task) -> None:
-        """A task enters the queue, durably."""
+        """A task enters the queue, durably, if it is new: what is marked or a dead letter is over, though a store that lost its
+        entry may come to write that again.
+        """
+        if task in self.marked or task in self.dead:
+            return
         place = _Place(task)
         if self._held.setdefault(task, place) is place:
             self._waiting.append(place)

@@ -44,7 +44,8 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """A segment: its salt (hexadecimal); once sealed also its bytes, frames (0: not counted), digest (hexadecimal) and latest
     timestamp (0: not known).
 
-    In the mark, and in a note without a digest, `size` is how many bytes of an open segment are durable at least. One that says
+    In the mark, and in a note without a digest, `size` is how many bytes of an open segment are durable at least; the mark has the
+    latest timestamp, too. One that says
     `removed` speaks of this segment and all before it, which were removed on purpose, and of the latest timestamp in them (RET-4).
     With `stated` the log states something else of policies from this segment on, `since` that timestamp (POL-9).
     """
@@ -260,8 +261,11 @@ def noted_salt(inventory: Inventory, name: str) -> bytes | None:
 
 
 def noted_clock(inventory: Inventory) -> Timestamp:
-    """The latest timestamp in the segments that the manifest knows as sealed."""
-    return max((note.clock for note in inventory.notes), default=ZERO)
+    """The latest timestamp in the segments that the manifest knows as sealed, or that the mark knows of: frames that are damaged
+    since do not tell theirs.
+    """
+    told = inventory.notes if inventory.mark is None else (*inventory.notes, inventory.mark)
+    return max((note.clock for note in told), default=ZERO)
 
 
 def was_sealed(inventory: Inventory, name: str) -> bool:

@@ -5,8 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import MutableMapping
 from hashlib import sha256
 from heapq import nsmallest
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import attrgetter
 from random import Random
+
+from msgspec.structs import replace
 
 from flk.model.effects import INBOX
 from flk.model.entries.entry import Claim, Entry, Key, Supersession, export_order, join
@@ -133,12 +136,16 @@ class Disk:
 
     def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
         """Make a frame durable at the end of the open segment; `clock` is that of the node."""
-        segment = self._open(log, clock, frame.stated)
+        self._open(log, clock, frame.stated)
+        self._extend(log, frame)
+
+    def _extend(self, log: str, frame: Frame) -> None:
         name = self._names[log][-1]
+        segment = self.segments[name]
         segment.extend(data(frame, self.salt(name)))
         self._frames[name] += 1
         self._clocks[name] = max(self._clocks[name], frame.timestamp)
-        self._marks[log] = Note(sequence_of(name), size=len(segment))
+        self._marks[log] = Note(sequence_of(name), size=len(segment), clock=self._clocks[name])
 
     def stated_at(self, log: str, timestamp: Timestamp = LAST) -> Stated:
         """What a log states of policies for a frame that it gave a timestamp, or gives it now (POL-9)."""
@@ -170,14 +177,15 @@ class Disk:
         """Cut a segment."""
         for log, mark in self._marks.items():
             if name == segment_name(self.log(log), mark.sequence):
-                self._marks[log] = Note(mark.sequence, size=min(mark.size, size))
+                self._marks[log] = replace(mark, size=min(mark.size, size))
             elif name in self.names(log):
                 self._notes[log] += withdrawn(self._notes[log], sequence_of(name), size)
         del self.segments[name][size:]
         self._sealed.discard(name)
 
     def salvage(self, log: str, name: str, frames: tuple[Frame, ...], clock: Timestamp) -> None:
-        """Keep a copy of a damaged segment, leave an empty sealed one in its place, and append its valid frames again.
+        """Keep a copy of a damaged segment, leave an empty sealed one in its place, and append its valid frames again: those under
+        one policy to one segment, although it may become longer than others by that.
 
         Raises Unavailable if it was removed on purpose.
         """
@@ -185,8 +193,10 @@ class Disk:
             raise unavailable(f"{name} was removed: a snapshot covers it")
         empty = opening(Head(self.region, self.log(log), sequence_of(name)), clock, self.salt(name))
         self.restore(log, name, empty + seal(empty))
-        for frame in frames:
-            self.append(log, frame, clock)
+        for stated, some in groupby(frames, key=attrgetter("stated")):
+            self._open(log, clock, stated)
+            for frame in some:
+                self._extend(log, frame)
 
     def restore(self, log: str, name: str, content: bytes) -> None:
         """Keep a copy of what stands in a segment's place, and put a sealed one there."""

@@ -13,6 +13,9 @@ it is malformed or forged has to be in the log. What an Append says is known fro
 payloads, only from its Store. What was durable but not observed is known only to recovery; and so is, where an Append does not tell
 it, whether the signature was good of a request that a crash cut off before its Store: so the records are read twice.
 
+A frame that was damaged or lost before it was claimed for counts as one for a key of its own, which nobody asks for and recovery
+replays.
+
 A key has two contents: that of the first valid request for it, which wins, and any other.
 
 What is stored for a key that also came from another region is the subject of `replication`: here each request for it counts as one
@@ -23,6 +26,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flk.model.protocol_events.damage import Damage
 from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
 from flk.model.refusal import Malformed, Unauthenticated, Unavailable
 
@@ -48,17 +52,19 @@ class Request:
 @dataclass
 class Survey:
     """What a first reading finds: each request by its timestamp, those that were logged unobserved before each start of the node,
-    the keys that came from elsewhere, each with the timestamps that did, and the content that wins each key.
+    the keys that came from elsewhere, each with the timestamps that did, the content that wins each key, and the requests whose
+    frames were damaged before they were claimed for.
     """
 
     requests: dict[str, Request] = field(default_factory=dict)
     untold: dict[int, list[str]] = field(default_factory=dict)
     elsewhere: dict[str, set[str]] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
 
     def key(self, timestamp: str, about: str) -> str:
         """What a request is about."""
-        return f"{about}@{timestamp}" if about in self.elsewhere else about
+        return f"{about}@{timestamp}" if about in self.elsewhere or timestamp in self.lost else about
 
     def says(self, about: str, digest: str) -> str:
         """Which of the contents of a key has that digest."""
@@ -78,8 +84,10 @@ def survey(records: Iterable[ObservedEffect]) -> Survey:
     """The first reading."""
     found, source, life = Survey(), FromElsewhere(), 0
     runs: dict[Hashable, str] = {}
+    damage = Damage()
     for record in records:
         source.see(record)
+        damage.see(record)
         if record.effect == START:
             life += 1
             runs.clear()
@@ -90,9 +98,10 @@ def survey(records: Iterable[ObservedEffect]) -> Survey:
             _learn_merged(found, life, record, elsewhere=source.of(record))
         elif record.run in runs:
             _learn_of_run(found.requests[runs[record.run]], record)
-    for _, request in sorted(found.requests.items()):
+    found.lost = damage.lost
+    for timestamp, request in sorted(found.requests.items()):
         request.genuine &= request.judged
-        if request.readable and request.genuine:
+        if request.readable and request.genuine and timestamp not in found.lost:
             found.first.setdefault(request.key, request.digest)
     return found
 
@@ -231,6 +240,11 @@ class _Events:
 
     def _caught_up(self, record: ObservedEffect) -> Iterator[ProtocolEvent]:
         yield from self._store_returns(record)
+        for request in sorted(self._found.lost & self._appended - self._applied):
+            self._applied.add(request)
+            known = self._found.requests[request]
+            if known.readable and known.genuine:
+                yield event(record, "replay", q=request, k=self._found.key(request, known.key))
         if self._appended:
             yield event(record, "serve")
 

@@ -16,7 +16,7 @@ ProtocolEvent: TypeAlias = dict[str, Any]
 """An event as a trace has it: its action, arguments, what was seen of the state, and a note for people."""
 
 START, END = "Start", "End"
-LATEST = "Latest"
+LATEST, BEGIN = "Latest", "Begin"
 
 
 class ObservedEffect(NamedTuple):
@@ -25,7 +25,8 @@ class ObservedEffect(NamedTuple):
     `node` is region and disk (`eu.000001`), `run` tells a node's programs apart, `kind` is the program's name; `fields` and
     `result` are as `flk.model.protocol_events.summary` has them. Beside effects there are `Start`, where a node begins and what
     ran before is cut off, `End` with what a program returned, and `Latest` with the latest timestamp that the store of a region
-    told one of its nodes, or the refusal. `note` says where this was read.
+    told one of its nodes, or the refusal, and `Begin` with a segment that a node opened in its log, and the timestamp of the first
+    frame in it. `note` says where this was read.
     """
 
     node: str
@@ -52,10 +53,12 @@ class ObservedEffect(NamedTuple):
         return self.result.get("status", 0) if isinstance(self.result, dict) and "refused" not in self.result else 0
 
 
-def observed(node: str, name: str, number: int, effect: Effect[object], result: object) -> ObservedEffect:
+def observed(
+    node: str, name: str, number: int, effect: Effect[object], result: object, salt_of: summary.SaltOf
+) -> ObservedEffect:
     """An effect as it was performed. The name of a run begins with that of its program; its number is the node's own."""
     kind, what = name.partition(" ")[0], type(effect).__name__
-    told = summary.result(effect, result)
+    told = summary.result(effect, result, salt_of)
     return ObservedEffect(node, (name, number), kind, what, summary.fields(effect), told, f"{what} of {name}")
 
 
@@ -74,6 +77,16 @@ def ended(node: str, name: str, number: int, result: object) -> ObservedEffect:
 def told_latest(node: str, latest: Timestamp | Refused) -> ObservedEffect:
     """The store of a region answered a node, or did not."""
     return ObservedEffect(node, "", "node", LATEST, {}, as_told(latest), "what the store told to be the latest")
+
+
+def began(node: str, segment: str, since: Timestamp) -> ObservedEffect:
+    """A node opened a segment, for the frames from a timestamp on."""
+    return ObservedEffect(node, "", "node", BEGIN, as_begun(segment, since), None, "the beginning of a segment")
+
+
+def as_begun(segment: str, since: Timestamp) -> dict[str, Any]:
+    """The fields of `Begin`, as a trace has them."""
+    return {"segment": segment, "since": text(since)}
 
 
 def as_told(latest: Timestamp | Refused) -> Any:

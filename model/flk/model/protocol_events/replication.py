@@ -5,6 +5,7 @@
     Merge of its own log           recover         while the node rebuilds its store
     Merge of another's segment     merge           for each claim
     Seal of what was open          seal
+    Begin                          seal            of what was open, as for StatePolicies
     StatePolicies                  seal            of what was open, at the first write behind it or the next Seal
     PutObject, but to put back     upload
     GetObject of what was put,     upload          of a segment whose PutObject a crash cut off
@@ -17,6 +18,7 @@
     ListObjects, before it serves  find            of each segment in another log of its region
     CaughtUp                       serve           for the first time; find of all there is, if the node did not ask
     ReadSegment of a damaged one   rot             of each claim in it that is no more, if no object has it
+    Inspect, of an accepted loss   rot             the same
     Salvage                        salvage         and which claims are in the open segment then
 
 A log is that of a node: one for each disk. What a lost disk held and nobody else has is written, and nothing more comes of it.
@@ -28,12 +30,21 @@ A process that is killed may have done one thing more than it noted: another nod
 watermark.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from flk.model.log.frames import log_of, region_of, sequence_of
-from flk.model.protocol_events.observation import END, START, FromElsewhere, ObservedEffect, ProtocolEvent, event, key
+from flk.model.protocol_events.observation import (
+    BEGIN,
+    END,
+    START,
+    FromElsewhere,
+    ObservedEffect,
+    ProtocolEvent,
+    event,
+    key,
+)
 from flk.model.protocol_events.uploads import PREFIX, Uploads
 from flk.model.refusal import Unavailable
 from flk.spec.constants import CONSTANTS
@@ -65,7 +76,9 @@ class _Node:
 
     sequence: int = 1
     open: bool = False
+    tells: bool = False  # when it begins a segment
     outgrown: list[int] = field(default_factory=list)  # segments before the open one that are not sealed yet
+    since: dict[int, str] = field(default_factory=dict)  # the first timestamp in each, as far as that was told
     level: bool = False
     asked: bool = False
     marked: dict[str, str] = field(default_factory=dict)
@@ -74,12 +87,12 @@ class _Node:
     reading: dict[Hashable, str] = field(default_factory=dict)
     valid: dict[str, frozenset[str]] = field(default_factory=dict)
     pending: dict[str, None] = field(default_factory=dict)
-    overtaken: dict[str, Sequence[ProtocolEvent]] = field(default_factory=dict)
+    overtaken: dict[str, Iterable[ProtocolEvent]] = field(default_factory=dict)
     replayed: dict[str, int] = field(default_factory=dict)
     taken_over: list[tuple[ObservedEffect, str, str]] = field(default_factory=list)
 
-    def in_log_order(self, stamped: str, told: Sequence[ProtocolEvent]) -> Iterator[ProtocolEvent]:
-        """A frame is applied or refused, which these events state: at once, or after the frames before it."""
+    def in_log_order(self, stamped: str, told: Iterable[ProtocolEvent]) -> Iterator[ProtocolEvent]:
+        """A frame is applied or refused, which these events state, drawn only then: at once, or after the frames before it."""
         if stamped in self.pending or told:
             self.pending.pop(stamped, None)
             self.overtaken[stamped] = told
@@ -97,6 +110,18 @@ class _Node:
         self.pending.clear()
         yield from self.due()
 
+    def begin(self, sequence: int, since: str = "") -> None:
+        """Open a segment, unless it is the one that is open."""
+        if self.open and sequence > self.sequence:
+            self.outgrown.append(self.sequence)
+        self.sequence, self.open = max(sequence, self.sequence), True
+        self.since[sequence] = since
+
+    def segment_at(self, timestamp: str) -> int:
+        """The segment of a frame that is not sealed yet."""
+        newest_first = (self.sequence, *reversed(self.outgrown))
+        return next((each for each in newest_first if self.since.get(each, "") <= timestamp), newest_first[-1])
+
     def written_in(self, sequence: int) -> dict[str, str]:
         """The claims that a segment holds, if nothing befell it: the record of each by its stamp."""
         return {stamped: record for stamped, (record, at) in self.written.items() if at == sequence}
@@ -112,12 +137,14 @@ class _Events:
     def of(self, records: Iterable[ObservedEffect]) -> Iterator[ProtocolEvent]:
         """The events that records stand for."""
         steps: dict[str, Callable[[ObservedEffect, _Node], Iterator[ProtocolEvent]]] = {
+            BEGIN: self._begin,
             "Append": self._append,
             "Store": self._store,
             "Merge": self._merge,
             "Seal": self._seal,
             "StatePolicies": self._state,
             "ReadSegment": self._read,
+            "Inspect": self._inspect,
             "Salvage": self._salvage,
             "ListObjects": self._list,
             "GetObject": self._get,
@@ -152,10 +179,16 @@ class _Events:
         node.asked = False
         node.taken_over.clear()
 
+    def _begin(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """The segment before is full, or was under other policies: it takes no more than is on its way, and is sealed later."""
+        node.tells = True
+        node.begin(sequence_of(record.fields["segment"]), record.fields["since"])
+        yield from ()
+
     def _append(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         node.open = True
         if record.kind == "ingest":
-            node.appended[record.run] = record.result, node.sequence
+            node.appended[record.run] = record.result, node.segment_at(record.result)
             node.pending[f"{record.result}.{record.region}"] = None
         yield from ()
 
@@ -176,9 +209,19 @@ class _Events:
     ) -> Iterator[ProtocolEvent]:
         node.written[stamp(claim)] = key(claim), sequence
         written = event(record, "write", told, n=record.node, g=_segment(sequence), k=key(claim), s=stamp(claim))
-        sealed = [event(record, "seal", n=record.node, g=_segment(each)) for each in node.outgrown if each < sequence]
-        node.outgrown = [each for each in node.outgrown if each >= sequence]
-        yield from node.in_log_order(stamp(claim), [*sealed, written])
+        yield from node.in_log_order(stamp(claim), self._behind_seals(record, node, sequence, written))
+
+    def _behind_seals(
+        self, record: ObservedEffect, node: _Node, sequence: int, written: ProtocolEvent
+    ) -> Iterator[ProtocolEvent]:
+        """The first write into a segment comes behind the seals of those before it."""
+        yield from self._seal_before(record, node, sequence)
+        yield written
+
+    def _seal_before(self, record: ObservedEffect, node: _Node, sequence: int) -> Iterator[ProtocolEvent]:
+        """What comes into a segment comes behind the seals of those that were outgrown before it."""
+        while node.outgrown and node.outgrown[0] < sequence:
+            yield event(record, "seal", n=record.node, g=_segment(node.outgrown.pop(0)))
 
     def _merge(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """Of its own log a node takes in what it has not applied, from an object too; of others' all, as often as it reads it."""
@@ -205,16 +248,15 @@ class _Events:
         for sequence in (*node.outgrown, *((node.sequence,) if node.open else ())):
             yield event(record, "seal", n=record.node, g=_segment(sequence))
         node.outgrown.clear()
+        node.since.clear()
         node.sequence += node.open
         node.open = False
 
     def _state(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        """A change of policies begins a segment. The one before is sealed with it, and takes no more than is on its way."""
+        """A change of policies begins a segment, which a trace of an earlier format does not tell."""
         del record
-        if node.open:
-            node.outgrown.append(node.sequence)
-            node.sequence += 1
-        node.open = True
+        if not node.tells:
+            node.begin(node.sequence + node.open)
         yield from ()
 
     def _read(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
@@ -222,15 +264,24 @@ class _Events:
         name = record.fields["name"]
         node.reading[record.run] = name
         if record.kind == "recover" and sequence_of(name) >= node.sequence:
-            node.sequence, node.open = sequence_of(name), True
+            node.begin(sequence_of(name))
         if "frames" in record.result:
             valid = frozenset(f"{timestamp}.{record.region}" for timestamp in record.result["frames"])
             node.valid[name] = valid
-            if not self._uploads.has(name):
-                for stamped, about in node.written_in(sequence_of(name)).items():
-                    if stamped not in valid:
-                        del node.written[stamped]
-                        yield event(record, "rot", n=record.node, g=_segment(sequence_of(name)), k=about, s=stamped)
+            yield from self._rotten(record, node, name, valid)
+
+    def _inspect(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """What is gone of a segment whose loss was accepted will not be read."""
+        for name in record.result.get("accepted", ()):
+            yield from self._rotten(record, node, name, frozenset())
+
+    def _rotten(self, record: ObservedEffect, node: _Node, name: str, valid: frozenset[str]) -> Iterator[ProtocolEvent]:
+        """Nothing but these frames is left of a segment."""
+        for stamped, about in node.written_in(sequence_of(name)).items():
+            if stamped not in valid and not self._uploads.has(name):
+                yield from node.all_due()
+                del node.written[stamped]
+                yield event(record, "rot", n=record.node, g=_segment(sequence_of(name)), k=about, s=stamped)
 
     def _salvage(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """The frames that were valid, no others, are in the open segment then; of claims, this is told of each."""
@@ -239,6 +290,7 @@ class _Events:
         valid = node.valid.get(name, frozenset(frames))
         if sequence == node.sequence:
             node.sequence, node.open = sequence + 1, False
+        node.outgrown = [each for each in node.outgrown if each != sequence]
         told: dict[str, dict[str, bool]] = {}
         for stamped, about in node.written_in(sequence).items():
             if stamped in valid:
@@ -247,6 +299,7 @@ class _Events:
         for stamped in frames - valid:
             told.setdefault(NOBODYS, {})[stamped] = True
         node.open |= bool(frames)
+        yield from self._seal_before(record, node, node.sequence)
         state = {"logged": {record.node: {_segment(node.sequence): told}}} if told else None
         yield event(record, "salvage", state, n=record.node, g=_segment(sequence), h=_segment(node.sequence))
 
@@ -261,7 +314,9 @@ class _Events:
             and record.fields["prefix"].startswith(f"{PREFIX}{record.region}.")
         ):
             node.asked = True
-            yield from self._found(record, node, names)
+            yield from self._found(
+                record, node, filter(self._uploads.has, names)
+            )  # the others are somebody else's objects
 
     def _found(self, record: ObservedEffect, node: _Node, names: Iterable[str]) -> Iterator[ProtocolEvent]:
         for name in names:

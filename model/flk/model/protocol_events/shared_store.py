@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from flk.model.protocol_events.damage import Damage
 from flk.model.protocol_events.linearization import Request, Step, Steps, Value
 from flk.model.protocol_events.observation import (
     END,
@@ -60,6 +61,8 @@ def steps_of(records: Iterable[ObservedEffect]) -> Steps:
         if node is None:
             node = nodes[record.node] = _Node(steps)
         node.see(record)
+    for node in nodes.values():
+        node.leave_out_what_is_lost()
     return steps
 
 
@@ -89,6 +92,7 @@ class _Node:
         self._latest: dict[str, Step] = {}
         self._lives = 0
         self._source = FromElsewhere()
+        self._damage = Damage()
         self._began = False
         self._seen: dict[str, Callable[[ObservedEffect], None]] = {
             START: self._start,
@@ -104,9 +108,15 @@ class _Node:
     def see(self, record: ObservedEffect) -> None:
         """Go on with a record."""
         self._source.see(record)
+        self._damage.see(record)
         see = self._seen.get(record.effect)
         if see is not None:
             see(record)
+
+    def leave_out_what_is_lost(self) -> None:
+        """What was damaged in the log before anybody asked for it is as if it had never come."""
+        for timestamp in self._damage.lost & self._requests.keys():
+            self._turn_away(self._requests[timestamp])
 
     def _next(self, step: Step | None = None) -> Step:
         """The node's next step, behind all that it did before."""
@@ -238,6 +248,12 @@ class _Node:
         self._open.append(step)
         return step
 
+    def _turn_away(self, request: Request) -> None:
+        """A request will never be claimed."""
+        request.signed = False
+        if request in self._waiting[request.key]:
+            self._waiting[request.key].remove(request)
+
     def _never(self, record: ObservedEffect, action: str, name: str, about: str, lie: str = "") -> None:
         """A claim, or an answer, of what is no request that could have it."""
         told: ProtocolEvent | None = {"told": {name: {lie: True}}} if lie else None
@@ -287,6 +303,8 @@ class _Node:
         if record.kind != "ingest":
             return
         if agrees is None and not (record.status in _OF_CONTENTS and request is not None and request.signed):
+            if record.status in _OF_CONTENTS and request is not None and request.signed is None:
+                self._turn_away(request)  # nothing but this answer tells that it is not signed
             return
         said = f"an answer of {record.status}"
         if claim is None:

@@ -1,8 +1,8 @@
 """A summary of an effect and its result, for logs and traces: keys, digests and timestamps, never payloads (OBS-2)."""
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
 
 from flk.model.effects import Append, Effect, ReadSegment
 from flk.model.entries.entry import Claim, Entry, Key, content_digest
@@ -14,6 +14,15 @@ from flk.model.log.hlc import text
 from flk.model.log.manifest import Inventory
 from flk.model.record.record import decode
 from flk.model.refusal import Refused
+
+SaltOf: TypeAlias = Callable[[str], bytes]
+"""The salt of a segment, which what is left of its own beginning may not show any more; empty if nobody knows it."""
+
+
+def no_salt(name: str) -> bytes:
+    """Nobody knows any."""
+    del name
+    return b""
 
 
 @lru_cache(maxsize=4096)
@@ -47,7 +56,11 @@ _SUMMARIES: dict[type[object], Callable[[Any], object]] = {
     Lease: lambda lease: _task(lease.task) | {"processed": lease.processed},
     Page: lambda page: {"keys": len(page.keys), "next": page.next, "end": page.end},
     Response: lambda response: {"status": response.status},
-    Inventory: lambda inventory: {"segments": len(inventory.there), "notes": len(inventory.notes)},
+    Inventory: lambda inventory: {
+        "segments": len(inventory.there),
+        "notes": len(inventory.notes),
+        "accepted": sorted(inventory.accepted),
+    },
     tuple: lambda values: [summarised(value) for value in values],
 }
 
@@ -68,19 +81,21 @@ def fields(effect: Effect[object]) -> dict[str, object]:
     return told | {"payload": payload(effect.payload)} if isinstance(effect, Append) else told
 
 
-def result(effect: Effect[object], value: object) -> object:
+def result(effect: Effect[object], value: object, salt_of: SaltOf) -> object:
     """The result of an effect, or the refusal it met."""
     if isinstance(effect, ReadSegment) and isinstance(value, bytes):
-        return _segment(value)
+        return _segment(value, partial(salt_of, effect.name))
     return text(value) if isinstance(effect, Append) and not isinstance(value, Refused) else summarised(value)  # type: ignore[arg-type]  # an Append's result
 
 
-def _segment(content: bytes) -> dict[str, object]:
+def _segment(content: bytes, salt: Callable[[], bytes]) -> dict[str, object]:
     """A segment's size; where it is damaged or torn, also the timestamps of the frames that are valid in it, found for oneself."""
     found = scan(content)
-    sound = found.head is not None and not found.torn and not found.damage
     told: dict[str, object] = {"bytes": len(content)}
-    return told if sound else told | {"frames": [text(frame.timestamp) for frame in found.frames]}
+    if found.head is not None and not found.torn and not found.damage:
+        return told
+    frames = found.frames or scan(content, salt() or None).frames
+    return told | {"frames": [text(frame.timestamp) for frame in frames]}
 
 
 def _field(name: str, value: Any) -> object:

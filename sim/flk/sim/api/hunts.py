@@ -254,6 +254,7 @@ def hunt(
     audit_log: bool = False,
     policies: bool = False,
     removals: bool = False,
+    validate: bool = False,
     records: str | PathLike[str] | None = None,
     workers: int = -1,
     backend: str = PROCESSES,
@@ -270,6 +271,7 @@ def hunt(
     - `audit_log`: whether nodes of a drawn world write audit logs, which other regions cosign and monitor; likewise
     - `policies`: whether operators of a drawn world change the policies that nodes judge by; likewise
     - `removals`: whether a shard leaves the stores of a drawn world; likewise, and those have neither upkeep nor an audit log
+    - `validate`: ask of every run, too, whether what the nodes did is a path of the protocols that `flk.formal` proves
     - `records`, `workers`, `backend`, `progress`: as those of `sweep`
 
     The failure is the least seed that violates, however many workers there are. Raises UnusableInput for a scenario, a kind or
@@ -287,8 +289,22 @@ def hunt(
         audit_log=audit_log,
         policies=policies,
         removals=removals,
+        validate=validate,
         records=records,
     )
+    return hunt_in(space, seeds, budget, workers=workers, backend=backend, progress=progress)
+
+
+def hunt_in(
+    space: hunting.SearchSpace,
+    seeds: AnySeeds = 1000,
+    budget: AnyDuration = None,
+    *,
+    workers: int = -1,
+    backend: str = PROCESSES,
+    progress: bool | None = None,
+) -> HuntResult:
+    """Try seeds of a search space, as `hunt` does."""
     chosen = seeds_of(seeds)
     with hunt_bar(len(chosen), progress) as reached:
         outcome = hunting.hunt(
@@ -307,6 +323,7 @@ def search_space(
     audit_log: bool = False,
     policies: bool = False,
     removals: bool = False,
+    validate: bool = False,
     records: str | PathLike[str] | None = None,
 ) -> hunting.SearchSpace:
     """What a hunt with these arguments searches. Raises UnusableInput as `hunt` does."""
@@ -330,7 +347,7 @@ def search_space(
             " layout.migration itself, with leaves = true"
         )
     worlds = Worlds(nodes, upkeep, audit_log, policies, removals)
-    space = hunting.SearchSpace(inputs_for(fed, programs), scenario, kinds_of(kinds), worlds)
+    space = hunting.SearchSpace(inputs_for(fed, programs, validate=validate), scenario, kinds_of(kinds), worlds)
     if space.kinds:
         space.scenario(1)  # whether they have a place is told before anything runs
     return space

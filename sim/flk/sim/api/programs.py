@@ -19,17 +19,23 @@ AnyPrograms: TypeAlias = Programs | str | PathLike[str] | None
 """Programs, the name of a refuted design, `MODULE:NAME` or `FILE.py:NAME`; None for the model's."""
 
 
-def inputs_for(scenario: Scenario, programs: AnyPrograms = None, *, alerts: bool = False) -> RunInputs:
+def inputs_for(
+    scenario: Scenario, programs: AnyPrograms = None, *, alerts: bool = False, validate: bool = False
+) -> RunInputs:
     """What runs of a scenario need: its records, signed, and the programs if they are not the model's. Raises UnusableInput."""
     source = scenario.workload.records
     records = submissions(source, HmacKey(SECRET))
     if programs is None or programs is MODEL:
-        return RunInputs(records, alerts=alerts, source=source)
+        return RunInputs(records, alerts=alerts, validate=validate, source=source)
     if isinstance(programs, Programs):
         _send_by_value(programs)
-        return RunInputs(records, programs=programs, named=name_of(programs), alerts=alerts, source=source)
+        return RunInputs(
+            records, programs=programs, named=name_of(programs), alerts=alerts, validate=validate, source=source
+        )
     name = fspath(programs)
-    return RunInputs(records, programs=programs_named(name), named=name, alerts=alerts, source=source)
+    return RunInputs(
+        records, programs=programs_named(name), named=name, alerts=alerts, validate=validate, source=source
+    )
 
 
 def name_of(programs: Programs) -> str:

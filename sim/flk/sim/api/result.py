@@ -136,7 +136,8 @@ class RunResult:
     @property
     def replay_line(self) -> str:
         """The line to type that makes this run again, anywhere."""
-        return f"flk replay '{self.string}'" if self.string else f"({UNNAMED})"
+        validated = " --validate" if self.inputs.validate else ""
+        return f"flk replay '{self.string}'{validated}" if self.string else f"({UNNAMED})"
 
     @cached_property
     def recording(self) -> Recording:

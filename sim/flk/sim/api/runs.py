@@ -88,8 +88,8 @@ def run(
         raise UnusableInput(f"tier {tier!r}: choose 'message' or 'vector'")
     if requests is not None:
         raise UnusableInput("requests is for tier='vector'; here the workload says how many come")
-    inputs = inputs_for(found, programs, alerts=True)
-    return RunResult(_message(found, chosen, inputs, trace=trace, progress=progress, validate=validate), inputs)
+    inputs = inputs_for(found, programs, alerts=True, validate=validate)
+    return RunResult(_message(found, chosen, inputs, trace=trace, progress=progress), inputs)
 
 
 def replay(
@@ -114,8 +114,8 @@ def replay(
     target = parse(string)
     if target.changed and not anyway:
         raise UnusableInput(f"{target.changed}; replay it anyway (anyway=True, --anyway), which may give another run")
-    inputs = inputs_for(target.scenario, target.programs or None, alerts=True)
-    over = _message(target.scenario, target.seed, inputs, trace=trace, progress=progress, validate=validate)
+    inputs = inputs_for(target.scenario, target.programs or None, alerts=True, validate=validate)
+    over = _message(target.scenario, target.seed, inputs, trace=trace, progress=progress)
     if target.digest and not target.changed and target.digest != over.digest:
         raise UnusableInput(f"the run is another than it was: its digest was {target.digest} and is {over.digest}")
     return RunResult(over, inputs)
@@ -128,12 +128,11 @@ def _message(
     *,
     trace: str | PathLike[str] | None,
     progress: bool | None,
-    validate: bool,
 ) -> Run:
     with ExitStack() as stack:
         file = opened(trace, stack)
         reached = stack.enter_context(run_bar(scenario.name, progress))
-        perform = validated if validate else simulate
+        perform = validated if inputs.validate else simulate
         return perform(
             scenario,
             inputs.submissions,

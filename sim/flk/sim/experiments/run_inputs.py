@@ -21,6 +21,7 @@ from flk.sim.kernel.budget import UNLIMITED, Budget
 from flk.sim.kernel.programs import Programs
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.outcome import Run
+from flk.sim.protocol_traces import validated
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.constants import CONSTANTS
@@ -36,7 +37,8 @@ class RunInputs(msgspec.Struct, frozen=True, dict=True):
     `source` names the records as `workload.records` does, and a run of another source is refused; without it the records are those
     that the caller chose, whatever a scenario names. `named` is how `programs_named` finds the programs again; without a name a run
     of them cannot be put into a string.
-    With `alerts`, the alerts of the table are evaluated in every run.
+    With `alerts`, the alerts of the table are evaluated in every run; with `validate`, whether what the nodes did is a path of the
+    protocols.
     """
 
     submissions: tuple[Submission, ...]
@@ -44,6 +46,7 @@ class RunInputs(msgspec.Struct, frozen=True, dict=True):
     programs: Programs | None = None
     named: str = ""
     alerts: bool = False
+    validate: bool = False
     source: str = ""
 
     @cached_property
@@ -88,7 +91,8 @@ def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None, *, bud
             f"{task.label}: workload.records names {named}, and the records at hand are of {inputs.source};"
             " run each source by itself"
         )
-    return simulate(
+    perform = validated if inputs.validate else simulate
+    return perform(
         task.scenario,
         inputs.submissions,
         inputs.keyring,

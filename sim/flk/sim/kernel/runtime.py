@@ -120,13 +120,17 @@ class Host:
         if self.alive:
             self.resume(activity, self.perform(activity, effect))
 
-    def perform(self, activity: Activity, effect: Effect[object]) -> object:
-        """The effect's result, or the refusal it meets; either is traced."""
+    def perform(self, activity: Activity, effect: Effect[object], *, awaited: bool = True) -> object:
+        """The effect's result, or the refusal it meets; either is traced. A program that does not wait for it any more, or had an
+        answer already, is not observed to get one.
+        """
         kind = type(effect)
         handler = self.handlers.get(kind)
         try:
             result = self.memory.performers[kind](effect) if handler is None else handler(activity, effect)
         except Refused as refusal:
             result = refusal
-        self.trace.effect(self.simulator.now, self.name, activity.name, effect, result, activity.number)
+        self.trace.effect(
+            self.simulator.now, self.name, activity.name, effect, result, activity.number, observed_too=awaited
+        )
         return result

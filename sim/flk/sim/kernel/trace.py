@@ -36,7 +36,8 @@ from flk.model.entries.tasks import Lease, Task
 from flk.model.flow.submission import Response
 from flk.model.log.hlc import Timestamp, text
 from flk.model.log.manifest import Inventory
-from flk.model.protocol_events.observation import ObservedEffect, ended, observed, started, told_latest
+from flk.model.protocol_events.observation import ObservedEffect, began, ended, observed, started, told_latest
+from flk.model.protocol_events.summary import SaltOf, no_salt
 from flk.model.refusal import Refused
 
 ProgramObserver: TypeAlias = Callable[[ObservedEffect], None]
@@ -71,10 +72,12 @@ class Trace:
         self.observed = observer is not None
         self._observer = observer
         self._disks: dict[str, str] = {}
+        self._salts: dict[str, SaltOf] = {}
 
-    def started(self, node: str, disk: str) -> None:
-        """A region's node begins on a disk."""
+    def started(self, node: str, disk: str, salt_of: SaltOf = no_salt) -> None:
+        """A region's node begins on a disk, whose segments have these salts."""
         self._disks[node] = disk
+        self._salts[node] = salt_of
         if self._observer is not None:
             self._observer(started(disk))
 
@@ -84,7 +87,15 @@ class Trace:
             self._observer(ended(self._disks[node], program, number, result))
 
     def effect(
-        self, now: float, node: str, program: str, effect: Effect[object], result: object, number: int = 0
+        self,
+        now: float,
+        node: str,
+        program: str,
+        effect: Effect[object],
+        result: object,
+        number: int = 0,
+        *,
+        observed_too: bool = True,
     ) -> None:
         """An effect of a program, of that number on the node, was performed."""
         kind = type(effect)
@@ -95,13 +106,18 @@ class Trace:
         lines.append(Line(now, node, program, what, summary))
         if len(lines) >= _BATCH:
             self._flush()
-        if self._observer is not None and node in self._disks:
-            self._observer(observed(self._disks[node], program, number, effect, result))
+        if self._observer is not None and observed_too and node in self._disks:
+            self._observer(observed(self._disks[node], program, number, effect, result, self._salts[node]))
 
     def told_latest(self, node: str, latest: Timestamp | Refused) -> None:
         """The store of its region told a node the latest timestamp, or did not answer."""
         if self._observer is not None:
             self._observer(told_latest(self._disks[node], latest))
+
+    def began(self, node: str, segment: str, since: Timestamp) -> None:
+        """A node opened a segment, for the frames from a timestamp on."""
+        if self._observer is not None:
+            self._observer(began(self._disks[node], segment, since))
 
     def event(self, now: float, node: str, program: str, what: str, result: str = "") -> None:
         """Anything else that happened."""

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from flk.model.compiled.examiner import SWITCH
 from flk.model.record.signing import HmacKey
 from flk.sim.clients.synthetic import synthetic
@@ -21,7 +23,6 @@ from flk.sim.experiments.worlds import RECORDS, Worlds
 from flk.sim.mutation.baseline import Baseline
 from flk.sim.mutation.reach import Measurement, Reached
 from flk.sim.outcome import Run
-from flk.sim.protocol_traces import validated
 from flk.sim.scenarios import files as scenario_files
 from flk.spec.collection import seldom_collected
 from flk.spec.verdict import Verdict
@@ -51,7 +52,7 @@ class Endless(Exception):
 def hunted(seeds: Iterable[str], programs: str, digests: Mapping[str, str], *, upkeep: bool = False) -> Sighting:
     """Hunt in these seeds until an invariant is violated. `digests` are those of the original."""
     inputs = hunting_inputs(programs)
-    tasks = ((seed, Task(swarm(int(seed), worlds=Worlds(upkeep=upkeep)), int(seed))) for seed in seeds)
+    tasks = ((seed, _drawn(int(seed), upkeep=upkeep)) for seed in seeds)
     return _first(tasks, inputs, digests)
 
 
@@ -69,10 +70,10 @@ def drilled(names: Iterable[str]) -> Sighting:
 
 def traced(seeds: Sequence[str], programs: str, *, upkeep: bool = False) -> Sighting:
     """Validate the traces of these seeds against the protocols until one is not accepted."""
-    inputs = hunting_inputs(programs)
+    inputs = replace(hunting_inputs(programs), validate=True)
     for made, seed in enumerate(seeds, 1):
         with _time_limit(LONGEST):
-            run = _validated(int(seed), inputs, upkeep=upkeep)
+            run = execute(inputs, _drawn(int(seed), upkeep=upkeep))
         broken = violated(run)
         if broken:
             return Sighting(seed, broken, trial_result(run).sentence, made, made)
@@ -86,8 +87,9 @@ def mapped(seeds: Iterable[int], programs: str, modules: Iterable[str], *, upkee
         inputs = hunting_inputs(programs)
         for seed in seeds:
             measurement.begin(str(seed))
-            digests[str(seed)] = execute(inputs, Task(swarm(seed, worlds=Worlds(upkeep=upkeep)), seed)).digest
-    accepted = frozenset(seed for seed in digests if not violated(_validated(int(seed), inputs, upkeep=upkeep)))
+            digests[str(seed)] = execute(inputs, _drawn(seed, upkeep=upkeep)).digest
+    inputs = replace(inputs, validate=True)
+    accepted = frozenset(seed for seed in digests if not violated(execute(inputs, _drawn(int(seed), upkeep=upkeep))))
     return Baseline(measurement.reached, digests, accepted)
 
 
@@ -127,15 +129,9 @@ def _first(tasks: Iterable[tuple[str, Task]], inputs: RunInputs, digests: Mappin
     return Sighting("", (), "", made, changed)
 
 
-def _validated(seed: int, inputs: RunInputs, *, upkeep: bool) -> Run:
-    return validated(
-        swarm(seed, worlds=Worlds(upkeep=upkeep)),
-        inputs.submissions,
-        inputs.keyring,
-        signer=inputs.signer,
-        seed=seed,
-        programs=inputs.programs,
-    )
+def _drawn(seed: int, *, upkeep: bool) -> Task:
+    """The run of a world that is drawn for a seed."""
+    return Task(swarm(seed, worlds=Worlds(upkeep=upkeep)), seed)
 
 
 def _missed(run: Run) -> tuple[str, ...]:

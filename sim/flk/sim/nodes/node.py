@@ -114,7 +114,7 @@ class Node(Host):
         super().__init__(place.name, world.simulator, world.trace, memory)
         memory.behind = True
         memory.store_down = region.outages > 0
-        world.trace.started(place.name, place.disk.log(INBOX))
+        world.trace.started(place.name, place.disk.log(INBOX), place.disk.salt)
         self._place = place
         self._region = region
         self._world = world
@@ -285,13 +285,19 @@ class Node(Host):
             self.resume(activity, refusal)
             return
 
+        step = activity.step
+
+        def perform(reply: Reply) -> None:
+            changes = isinstance(effect, PutObject | ReplaceObject | DeleteObject)
+            reply(self.perform(activity, effect, awaited=changes or activity.step == step))
+
         def serve(reply: Reply) -> None:
             seconds = (
                 self._policy.object_service
                 * self._place.slowness
                 * self.random_stream.exponential(f"objects/{activity.name}.{activity.step}")
             )
-            self.simulator.after(seconds, lambda: reply(self.perform(activity, effect)))
+            self.simulator.after(seconds, perform, reply)
 
         def answered(result: object) -> None:
             self._breakers.settle(OBJECTS, generation, answered=not isinstance(result, Refused))

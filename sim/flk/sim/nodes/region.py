@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 from typing import NamedTuple
 
@@ -165,7 +166,10 @@ class Place:
         """An empty disk, for a log of its own number."""
         world = self.world
         number = self.region.enlist()
-        return WatchedDisk(self.name, self.region.name, number, world.observer, world.policy.segment_bytes, world.seed)
+        began = partial(world.trace.began, self.name)
+        return WatchedDisk(
+            self.name, self.region.name, number, world.observer, world.policy.segment_bytes, world.seed, began
+        )
 
 
 class Region:

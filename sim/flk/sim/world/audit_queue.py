@@ -25,9 +25,11 @@ class WatchedTasks(TaskQueue):
 
     def enqueue(self, task: Task) -> None:
         """A task enters; let a worker know."""
+        there = task in self
         super().enqueue(task)
-        self._emit(TaskChange.ENQUEUED, task)
-        self._offered()
+        if task in self and not there:
+            self._emit(TaskChange.ENQUEUED, task)
+            self._offered()
 
     def take(self) -> Lease | None:
         """Lease a task."""

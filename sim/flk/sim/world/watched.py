@@ -13,7 +13,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import MigratingKeys, Phase, Side
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Terms, Tier, Tiers
-from flk.model.log.frames import OVERHEAD, Frame, Stated, data, scan
+from flk.model.log.frames import OVERHEAD, UNSTATED, Frame, Stated, data, scan
 from flk.model.log.hlc import ZERO, Timestamp, is_ahead
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.ship import PREFIX
@@ -43,16 +43,34 @@ AUDIT = CONSTANTS.transparency.object_prefix
 
 
 class WatchedDisk(Disk):
-    """A disk on which every frame that becomes durable in the inbox is an event."""
+    """A disk on which every frame that becomes durable in the inbox is an event. `began` is told of each segment that a node opens,
+    and from which timestamp on.
+    """
 
-    def __init__(self, node: str, region: str, number: int, observer: Observer, segment_bytes: int, seed: int) -> None:
+    def __init__(
+        self,
+        node: str,
+        region: str,
+        number: int,
+        observer: Observer,
+        segment_bytes: int,
+        seed: int,
+        began: Callable[[str, Timestamp], None],
+    ) -> None:
         super().__init__(region, number, max_segment_bytes=segment_bytes, seed=seed)
         self._node = node
         self._observer = observer
+        self._began = began
 
-    def append(self, log: str, frame: Frame, clock: Timestamp) -> None:
-        """Make a frame durable."""
-        super().append(log, frame, clock)
+    def _open(self, log: str, clock: Timestamp, stated: Stated = UNSTATED) -> bytearray:
+        before = self.names(log)[-1:]
+        segment = super()._open(log, clock, stated)
+        if log == INBOX and (name := self.names(log)[-1]) not in before:
+            self._began(name, clock)
+        return segment
+
+    def _extend(self, log: str, frame: Frame) -> None:
+        super()._extend(log, frame)
         if log == INBOX:
             self._observer.on(Logged(self._node, frame))
 

@@ -7,7 +7,7 @@ import typer
 
 from flk.impl.command.app import app
 from flk.impl.command.sim.names import fault_kinds, scenario_names
-from flk.impl.command.sim.run import checked
+from flk.impl.command.sim.run import Validate, checked
 from flk.impl.command.sim.sweep import Backend, Json, Workers
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ flk hunt --upkeep --seeds 500
 flk hunt --audit-log --nodes 2 --seeds 500
 
 flk hunt --removals --seeds 500
+
+flk hunt --validate --seeds 300
 
 flk hunt --kind bit_rot --kind region_crash --kind object_loss
 """
@@ -83,6 +85,7 @@ def hunt(
     removals: Annotated[
         bool, typer.Option("--removals", help="A shard leaves the stores of a small world while records come.")
     ] = False,
+    validate: Validate = False,
     programs: Programs = "",
     workers: Workers = -1,
     backend: Backend = "processes",
@@ -98,38 +101,24 @@ def hunt(
     """
     from rich.console import Console
 
-    from flk.sim import hunt as run_hunt
-    from flk.sim.api.hunts import search_space
+    from flk.sim.api.hunts import hunt_in, search_space
     from flk.sim.api.inputs import seeds_of
 
-    base, chosen, kinds = scenario or None, seeds_of(seeds), kind or ()
-    if check_determinism:
-        space = search_space(
-            base,
-            programs or None,
-            kinds=kinds,
-            nodes=nodes,
-            upkeep=upkeep,
-            audit_log=audit_log,
-            policies=policies,
-            removals=removals,
-        )
-        checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
-    result = run_hunt(
-        base,
-        chosen,
-        budget,
+    chosen = seeds_of(seeds)
+    space = search_space(
+        scenario or None,
         programs or None,
-        kinds=kinds,
+        kinds=kind or (),
         nodes=nodes,
         upkeep=upkeep,
         audit_log=audit_log,
         policies=policies,
         removals=removals,
-        workers=workers,
-        backend=backend,
-        progress=False if json else None,
+        validate=validate,
     )
+    if check_determinism:
+        checked(space.inputs, [(space.scenario(seed), seed) for seed in chosen[:SAMPLE]], quiet=json)
+    result = hunt_in(space, chosen, budget, workers=workers, backend=backend, progress=False if json else None)
     if json:
         typer.echo(msgspec.json.encode(_facts(result)))
     else:
@@ -179,4 +168,4 @@ def _rendered(result: "HuntResult") -> "Text":
         return text.append(f"\nnot exercised: {', '.join(idle)}") if idle else text
     text.append(f"seed {found.seed} violates {', '.join(found.violated)}", "red")
     text.append(f": {found.sentence}\nfaults: {', '.join(found.kinds)}")
-    return text.append(f"\nreplay: {failure.replay_line}\nshrink: flk shrink '{failure.string}'")
+    return text.append(f"\nreplay: {failure.replay_line}\nshrink: {failure.replay_line.replace('replay', 'shrink', 1)}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.run import show
+from flk.impl.command.sim.run import Validate, show
 from flk.impl.command.sim.sweep import Json
 from flk.spec.errors import UnusableInput, writing
 
@@ -43,6 +43,7 @@ def replay(
     ] = None,
     spacetime: Spacetime = None,
     perfetto: Perfetto = None,
+    validate: Validate = False,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> None:
@@ -55,7 +56,7 @@ def replay(
 
     if spacetime is not None and spacetime.suffix not in PICTURES:
         raise UnusableInput(f"--spacetime {spacetime}: name a file that ends in {', '.join(PICTURES)}")
-    over = run_again(string, anyway=anyway, trace=trace, progress=False if quiet or json else None)
+    over = run_again(string, anyway=anyway, validate=validate, trace=trace, progress=False if quiet or json else None)
     if scenario is not None:
         with writing(scenario):
             scenario.write_text(over.scenario.to_toml(), encoding="utf-8")

@@ -25,6 +25,11 @@ flk run scenarios/calm.toml --seed 9 --json
 """
 
 
+Validate = Annotated[
+    bool, typer.Option("--validate", help="Also check that what the nodes did is a path of the protocols.")
+]
+
+
 class Tier(StrEnum):
     """How a scenario is run."""
 
@@ -44,9 +49,7 @@ def run(
     check_determinism: Annotated[
         bool, typer.Option("--check-determinism", help="First check that the run repeats, in other processes too.")
     ] = False,
-    validate: Annotated[
-        bool, typer.Option("--validate", help="Also check that the trace is a path of the protocols.")
-    ] = False,
+    validate: Validate = False,
     tier: Annotated[Tier, typer.Option(help="Simulate every message, or compute requests as arrays.")] = Tier.MESSAGE,
     requests: Annotated[
         int | None, typer.Option(min=1, help="With --tier vector: how many requests at most; records never run out.")

@@ -8,6 +8,7 @@ import typer
 from flk.impl.command.app import app
 from flk.impl.command.sim.names import scenario_names
 from flk.impl.command.sim.replay import Anyway
+from flk.impl.command.sim.run import Validate
 from flk.impl.command.sim.sweep import Json
 from flk.spec.errors import UnusableInput
 
@@ -18,6 +19,8 @@ EXAMPLES = """\
 Examples: flk shrink flk1.eNqtVE1v2zA
 
 flk shrink drill.toml --seed 7 --programs my_service.programs:MINE
+
+flk shrink flk1.eNqtVE1v2zA --validate
 """
 
 
@@ -37,6 +40,7 @@ def shrink(
         str, typer.Option(help="The programs that a scenario is run with.", metavar="MODULE:NAME|FILE.py:NAME")
     ] = "",
     anyway: Anyway = False,
+    validate: Validate = False,
     limit: Annotated[int, typer.Option(min=1, help="Replays at most.")] = 2000,
     json: Json = False,
 ) -> None:
@@ -48,7 +52,8 @@ def shrink(
 
     from flk.sim import shrink as run_shrink
 
-    result = run_shrink(_subject(run, seed, programs, anyway=anyway), limit=limit, progress=False if json else None)
+    subject = _subject(run, seed, programs, anyway=anyway, validate=validate)
+    result = run_shrink(subject, limit=limit, progress=False if json else None)
     if json:
         typer.echo(msgspec.json.encode(_facts(result)))
     else:
@@ -56,16 +61,16 @@ def shrink(
     raise typer.Exit(result.verdict.exit_code)
 
 
-def _subject(text: str, seed: int | None, programs: str, *, anyway: bool) -> "RunResult":
+def _subject(text: str, seed: int | None, programs: str, *, anyway: bool, validate: bool) -> "RunResult":
     """The run that a replay string names, or a scenario and a seed."""
     from flk.sim import replay, run
     from flk.sim.experiments.replay import is_replay_string
 
     if not is_replay_string(text):
-        return run(text, seed, programs=programs or None, progress=False)
+        return run(text, seed, programs=programs or None, validate=validate, progress=False)
     if seed is not None or programs:
         raise UnusableInput("a replay string already holds seed and programs; leave out --seed and --programs")
-    return replay(text, anyway=anyway, progress=False)
+    return replay(text, anyway=anyway, validate=validate, progress=False)
 
 
 def _facts(result: "ShrinkResult") -> dict[str, object]:
