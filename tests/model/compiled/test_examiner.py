@@ -394,7 +394,8 @@ TRUSTING = Keyring({"default": [KEY]}, policy_keys=POLICY_KEYS, vrf_keys=VRF_KEY
 @given(records(), policies(), st.integers(0, ALL), st.sampled_from(Pcs.__struct_fields__))
 def test_under_any_policy_c_judges_as_python_does(record: Pcs, policy: Policy, share: int, field: str) -> None:
     """Whatever a log states, and for whatever share of the tenants: one by one, and many together, with some under no policy."""
-    policy = signed_policy(msgspec.structs.replace(policy, version=f"2{policy.version}"), "ops", PRIVATE)
+    version = f"2.{policy.version.partition('.')[2]}"  # later than that of the default
+    policy = signed_policy(msgspec.structs.replace(policy, version=version), "ops", PRIVATE)
     ruling = changed(NO_RULING, Change(RulingKind.REGISTERED, "ops", policy), NOW)
     ruling = changed(ruling, Change(RulingKind.STAGED, "ops", version=policy.version, share=share), NOW)
     stated = Stated(NOW, encoded(ruling))

@@ -10,17 +10,19 @@ from tests.support.model.policies import LOOSE, POLICY_KEYS, STRICT, WARY, signe
 from tests.support.model.world import KEY, pcs
 
 from flk.model.effects import INBOX
-from flk.model.log.frames import CorruptSegment, scan
+from flk.model.log.frames import CorruptSegment, Stated, scan
+from flk.model.log.hlc import Timestamp
 from flk.model.log.manifest import compacted, said_in
 from flk.model.memory.node import Node
-from flk.model.policies.ruling import ALL, Change, Conflict, decoded
+from flk.model.policies.ruling import ALL, NO_RULING, Change, Conflict, changed, decoded, encoded
 from flk.model.policies.ruling import Kind as Done
 from flk.model.policies.signing import Unsigned
-from flk.model.policies.trust import Unvouched
+from flk.model.policies.trust import Trust, Unvouched
 from flk.model.programs.examine import examine
 from flk.model.programs.feed import feed, follow
 from flk.model.record.signing import Keyring
 from flk.model.record.summary import signed as sign_record
+from flk.model.refusal import Refused
 from flk.model.runtime import run
 
 KEYRING = Keyring({"default": [KEY], "other": [KEY]}, policy_keys=POLICY_KEYS)
@@ -165,6 +167,27 @@ def test_who_lacks_the_key_waits_and_says_so() -> None:
     us = Node("us", KEYRING, peer=eu)
     us.replay(eu)
     assert us.entries.entries == eu.entries.entries
+
+
+BEYOND = [
+    ({"tol_D": 4.5}, "tol_D"),
+    ({"alpha": 0.9, "beta": 0.9}, "gamma"),
+    ({"flags": {"skip_signature": True}}, "skip_signature"),
+    ({"sticky_D_hat_max": 3.0, "non_sticky_D_hat_min": 2.0}, "sticky_D_hat_max"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field"), BEYOND)
+def test_a_signature_does_not_make_a_policy_of_what_is_none(changes: dict[str, object], field: str) -> None:
+    """A node does not take it, and of a segment that states it nobody judges anything (POL-2, POL-5)."""
+    policy = signed(version="1.1.0", **changes)
+    node = Node("eu", KEYRING)
+    with pytest.raises(Refused, match=field) as refused:
+        node.rule(Change(Done.REGISTERED, "ops", policy))
+    assert (refused.value.requirement, refused.value.field) == ("POL-2", field)
+    stated = encoded(changed(NO_RULING, Change(Done.REGISTERED, "ops", policy), Timestamp(1)))
+    with pytest.raises(Unvouched, match=rf"POL-2: .*{field}"):
+        Trust(POLICY_KEYS).ruling(Stated(Timestamp(1), stated))
 
 
 def test_only_what_a_known_key_signed_is_taken() -> None:

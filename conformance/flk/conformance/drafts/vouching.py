@@ -5,11 +5,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from flk.conformance.drafts.draft import Draft
 from flk.conformance.drafts.policies import (
     KEY,
     OTHER,
     POLICIES,
+    RANGES,
     READ,
     SECRET,
     SHARES,
@@ -21,7 +24,7 @@ from flk.conformance.drafts.policies import (
 )
 from flk.conformance.drafts.weak_points import GROUP_ORDER, SMALL_ORDER
 from flk.conformance.operations.policies import SignedPolicy, StagedFor, StatedPolicies, UnsignedPolicy
-from flk.model.policies.document import canonical_policy, policy_digest
+from flk.model.policies.document import Policy, canonical_policy, policy_digest
 from flk.model.policies.ruling import ALL, part_of
 
 
@@ -112,8 +115,8 @@ def _with(signature: bytes) -> dict[str, str]:
 
 
 def _signed(signed_by: str = "ops", **changes: object) -> str:
-    """A document with the key's signature, whoever it says signed it."""
-    made = KEY.sign(canonical_policy(said(text(**changes))))
+    """A document with the key's signature, whoever it says signed it and whatever mistakes it has."""
+    made = KEY.sign(canonical_policy(msgspec.json.decode(text(**changes), type=Policy)))
     return text(**changes, signed_by=signed_by, signature=b64encode(made).decode())
 
 
@@ -152,6 +155,15 @@ def judging_policy() -> Iterator[Draft]:
     for slug, document in doubted.items():
         comment = "nothing of the segment is judged where one of its policies is vouched for by nobody"
         yield _in_segment(f"doubted/{slug}", comment, SIGNS, document, "forgery")
+    mistaken: dict[str, dict[str, Any]] = {
+        "beyond-a-range": {"tol_D": 4.5},
+        "that-do-not-go-together": {"alpha": 0.5, "beta": 0.4, "gamma": 0.2},
+        "with-a-flag-that-is-set": {"flags": {"disable_wal": True}},
+    }
+    for slug, changes in mistaken.items():
+        found = json.loads(_signed(version="1.1.0", **changes))
+        comment = "a signature does not make a policy of what is none"
+        yield _in_segment(f"mistaken/{slug}", comment, RANGES, json.dumps({"policies": [found], "in_force": "1.1.0"}))
     no_rulings = {
         "in-force-without-a-document": json.dumps({"policies": [first], "in_force": "1.2.0"}),
         "staged-without-a-document": json.dumps({"policies": [first], "candidate": "1.2.0", "share": 1}),

@@ -1,14 +1,21 @@
-"""What is believed of what a log states: policies that a known key signed, and no others (POL-5, POL-9)."""
+"""What is believed of what a log states: policies without a mistake that a known key signed, and no others (POL-5, POL-9)."""
+
+import msgspec
 
 from flk.model.log.frames import CorruptSegment, Stated
+from flk.model.policies.document import Policy
+from flk.model.policies.reading import read
 from flk.model.policies.ruling import NO_RULING, Ruling, decoded
-from flk.model.policies.signing import PolicyKeys, Unsigned, require_signed
+from flk.model.policies.signing import PolicyKeys, require_signed
+from flk.model.refusal import Refused
 
 _REMEMBERED = 64
 
 
 class Unvouched(CorruptSegment):
-    """A segment states a policy that no known key signed, or what is no ruling: nothing in it is judged until that is mended."""
+    """A segment states a policy that no known key signed or that has a mistake, or what is no ruling: nothing in it is judged until
+    that is mended.
+    """
 
 
 class Trust:
@@ -19,7 +26,7 @@ class Trust:
         self._known: dict[bytes, Ruling] = {}
 
     def ruling(self, stated: Stated) -> Ruling:
-        """What is stated, if known keys signed every policy in it. Raises Unvouched."""
+        """What is stated, if every policy in it is one, and known keys signed it. Raises Unvouched."""
         if not stated.text:
             return NO_RULING
         found = self._known.get(stated.text)
@@ -36,7 +43,15 @@ class Trust:
             raise Unvouched(f"POL-9: a segment states no ruling of policies that can be read: {error}") from None
         for policy in ruling.policies:
             try:
-                require_signed(policy, self._keys)
-            except Unsigned as refused:
-                raise Unvouched(f"POL-5: a segment cannot be judged: {refused.detail}") from None
+                require_vouched(policy, self._keys)
+            except Refused as refused:
+                raise Unvouched(f"{refused.requirement}: a segment cannot be judged: {refused.detail}") from None
         return ruling
+
+
+def require_vouched(policy: Policy, keys: PolicyKeys) -> None:
+    """Return if a policy has no mistake, and one of the keys signed it. Raises Refused, which says what is wrong and the mend."""
+    require_signed(policy, keys)
+    for mistake in read(msgspec.json.encode(policy)).mistakes:
+        said = f"policy {policy.version}: {mistake.field} {mistake.problem}; {mistake.mend}"
+        raise Refused("POL-2", said, field=mistake.field)

@@ -2,17 +2,18 @@
 
 from flk.model.effects import INBOX, Clock, Program, StatedPolicies, StatePolicies
 from flk.model.policies.ruling import Change, Conflict, Ruling, changed, encoded
-from flk.model.policies.signing import PolicyKeys, require_signed
-from flk.model.policies.trust import Trust, Unvouched
+from flk.model.policies.signing import PolicyKeys
+from flk.model.policies.trust import Trust, Unvouched, require_vouched
 
 
 def rule(change: Change, keys: PolicyKeys) -> Program[Ruling]:
     """Make a change, durably, and return what holds now. Records that are logged from now on are judged by it, and none before.
 
-    Raises Unsigned for a policy that no known key signed, Conflict where the change cannot be made; nothing is changed then.
+    Raises Unsigned for a policy that no known key signed, Refused for one with a mistake (POL-2), Conflict where the change cannot
+    be made; nothing is changed then.
     """
     if change.policy is not None:
-        require_signed(change.policy, keys)
+        require_vouched(change.policy, keys)
     stated = yield from StatedPolicies(INBOX)
     try:
         ruling = Trust(keys).ruling(stated)

@@ -17,7 +17,7 @@
     Marked, past what was marked   the same        a crash cut that Mark off
     ListObjects, before it serves  find            of each segment in another log of its region
     CaughtUp                       serve           for the first time; find of all there is, if the node did not ask
-    ReadSegment of a damaged one   rot             of each claim in it that is no more, if no object has it
+    Salvage, Truncate              rot             of each claim that was not valid when it was read last, if no object has it
     Inspect, of an accepted loss   rot             the same
     Salvage                        salvage         and which claims are in the open segment then
 
@@ -146,6 +146,7 @@ class _Events:
             "ReadSegment": self._read,
             "Inspect": self._inspect,
             "Salvage": self._salvage,
+            "Truncate": self._truncate,
             "ListObjects": self._list,
             "GetObject": self._get,
             "PutObject": self._put,
@@ -268,7 +269,7 @@ class _Events:
         if "frames" in record.result:
             valid = frozenset(f"{timestamp}.{record.region}" for timestamp in record.result["frames"])
             node.valid[name] = valid
-            yield from self._rotten(record, node, name, valid)
+        yield from ()
 
     def _inspect(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """What is gone of a segment whose loss was accepted will not be read."""
@@ -288,6 +289,8 @@ class _Events:
         name, sequence = record.fields["name"], sequence_of(record.fields["name"])
         frames = {f"{frame['timestamp']}.{record.region}" for frame in record.fields["frames"]}
         valid = node.valid.get(name, frozenset(frames))
+        if name in node.valid:
+            yield from self._rotten(record, node, name, valid)
         if sequence == node.sequence:
             node.sequence, node.open = sequence + 1, False
         node.outgrown = [each for each in node.outgrown if each != sequence]
@@ -302,6 +305,12 @@ class _Events:
         yield from self._seal_before(record, node, node.sequence)
         state = {"logged": {record.node: {_segment(node.sequence): told}}} if told else None
         yield event(record, "salvage", state, n=record.node, g=_segment(sequence), h=_segment(node.sequence))
+
+    def _truncate(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
+        """What was not valid behind the last valid frame is cut off."""
+        name = record.fields["name"]
+        if name in node.valid:
+            yield from self._rotten(record, node, name, node.valid[name])
 
     def _list(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
         """A node that does not serve yet, and asks for what its region shipped, is to take in what it is shown."""
@@ -329,10 +338,14 @@ class _Events:
             yield from self._uploaded(record, name)
 
     def _put(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        """In the protocol what was shipped stays: to put it back is no step. Nor is what is kept aside, nor a snapshot."""
+        """In the protocol what was shipped stays: to put it back is no step. Nor is what is kept aside, a snapshot, or what met an
+        object of somebody else.
+        """
         if not record.fields["name"].startswith(PREFIX):
             return
         name = record.fields["name"].removeprefix(PREFIX)
+        if not record.result and not self._uploads.was_cut_off(name):
+            return
         if name > node.marked.get(SHIPPED, "") or not self._uploads.has(name):
             yield from self._uploaded(record, name)
 

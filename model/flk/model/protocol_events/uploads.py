@@ -23,7 +23,9 @@ class Uploads:
             self._cut_off.update(self._next.pop(record.node, {}).values())
         elif record.kind == "ship":
             runs = self._next.setdefault(record.node, {})
-            runs.pop(record.run, None)
+            name = runs.pop(record.run, None)
+            if name is not None and record.refused:  # whoever gave up waiting does not know what became of it
+                self._cut_off.add(name)
             if record.effect == "ReadSegment" and not record.refused:
                 runs[record.run] = record.fields["name"]
 
