@@ -17,8 +17,8 @@
     Marked, past what was marked   the same        a crash cut that Mark off
     ListObjects, before it serves  find            of each segment in another log of its region
     CaughtUp                       serve           for the first time; find of all there is, if the node did not ask
-    Salvage, Truncate              rot             of each claim that was not valid when it was read last, if no object has it
-    Inspect, of an accepted loss   rot             the same
+    Salvage, Truncate              rot             of each claim that was not valid when it was read last, if no object has it;
+      or whose loss was accepted                   of each that is not logged again
     Salvage                        salvage         and which claims are in the open segment then
 
 A log is that of a node: one for each disk. What a lost disk held and nobody else has is written, and nothing more comes of it.
@@ -86,6 +86,7 @@ class _Node:
     appended: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     reading: dict[Hashable, str] = field(default_factory=dict)
     valid: dict[str, frozenset[str]] = field(default_factory=dict)
+    accepted: set[str] = field(default_factory=set)
     pending: dict[str, None] = field(default_factory=dict)
     overtaken: dict[str, Iterable[ProtocolEvent]] = field(default_factory=dict)
     replayed: dict[str, int] = field(default_factory=dict)
@@ -272,9 +273,9 @@ class _Events:
         yield from ()
 
     def _inspect(self, record: ObservedEffect, node: _Node) -> Iterator[ProtocolEvent]:
-        """What is gone of a segment whose loss was accepted will not be read."""
-        for name in record.result.get("accepted", ()):
-            yield from self._rotten(record, node, name, frozenset())
+        """Of a segment whose loss was accepted, what can be read is logged again."""
+        node.accepted.update(record.result.get("accepted", ()))
+        yield from ()
 
     def _rotten(self, record: ObservedEffect, node: _Node, name: str, valid: frozenset[str]) -> Iterator[ProtocolEvent]:
         """Nothing but these frames is left of a segment."""
@@ -289,7 +290,7 @@ class _Events:
         name, sequence = record.fields["name"], sequence_of(record.fields["name"])
         frames = {f"{frame['timestamp']}.{record.region}" for frame in record.fields["frames"]}
         valid = node.valid.get(name, frozenset(frames))
-        if name in node.valid:
+        if name in node.valid or name in node.accepted:
             yield from self._rotten(record, node, name, valid)
         if sequence == node.sequence:
             node.sequence, node.open = sequence + 1, False
