@@ -1,4 +1,4 @@
-"""What names policies, who vouches for them, and whom they judge, from the texts of POL-3 to POL-5, POL-7 and POL-9."""
+"""What names policies, who vouches for them, and whom they judge, from the texts of POL-2 to POL-5, POL-7 and POL-9."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 from . import ed25519
 from .canonical import quoted
-from .policies import LIMITS, NUMBERS, OUTSIDE, SAID
+from .policies import LIMITS, NUMBERS, OUTSIDE, SAID, Wrong, read
 from .reals import fixed9, nearest, shortest
 from .signals import in_billionths
 from .signing import one_spelling
@@ -88,6 +88,11 @@ def judging(stated: str, keys: Mapping[str, bytes], tenant: str) -> str:
         raise Broken("POL-9")
     if not all(is_vouched(each, keys) and says_no_more(each) for each in known.values()):
         raise Broken("POL-5")
+    try:
+        for each in known.values():
+            read(json.dumps(each).encode())
+    except Wrong:
+        raise Broken("POL-2") from None
     return candidate if candidate and in_share(candidate, tenant, ruling.get("share", 0)) else in_force
 
 

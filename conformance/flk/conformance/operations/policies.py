@@ -108,7 +108,7 @@ def authenticate_policy(given: SignedPolicy) -> bool:
 
 def judging_policy(given: StatedPolicies) -> str:
     """The version of the policy that judges the tenant's records in a segment that states this; error POL-9 for what states no
-    policies, POL-5 where one of them is not signed by a key that is known, POL-2 where one has a mistake although it is signed.
+    policies, POL-5 where one of them is not signed by a key that is known, else POL-2 where one has a mistake.
     """
     trust = Trust({name: Ed25519PublicKey(key) for name, key in given.keys.items()})
     try:

@@ -41,17 +41,18 @@ class Trust:
             ruling = decoded(text)
         except ValueError as error:
             raise Unvouched(f"POL-9: a segment states no ruling of policies that can be read: {error}") from None
-        for policy in ruling.policies:
-            try:
-                require_vouched(policy, self._keys)
-            except Refused as refused:
-                raise Unvouched(f"{refused.requirement}: a segment cannot be judged: {refused.detail}") from None
+        try:
+            for policy in ruling.policies:
+                require_signed(policy, self._keys)
+            for policy in ruling.policies:
+                require_sound(policy)
+        except Refused as refused:
+            raise Unvouched(f"{refused.requirement}: a segment cannot be judged: {refused.detail}") from None
         return ruling
 
 
-def require_vouched(policy: Policy, keys: PolicyKeys) -> None:
-    """Return if a policy has no mistake, and one of the keys signed it. Raises Refused, which says what is wrong and the mend."""
-    require_signed(policy, keys)
+def require_sound(policy: Policy) -> None:
+    """Return if a policy has no mistake. Raises Refused, which says what is wrong and how to mend it (POL-2)."""
     for mistake in read(msgspec.json.encode(policy)).mistakes:
         said = f"policy {policy.version}: {mistake.field} {mistake.problem}; {mistake.mend}"
         raise Refused("POL-2", said, field=mistake.field)

@@ -2,8 +2,8 @@
 
 from flk.model.effects import INBOX, Clock, Program, StatedPolicies, StatePolicies
 from flk.model.policies.ruling import Change, Conflict, Ruling, changed, encoded
-from flk.model.policies.signing import PolicyKeys
-from flk.model.policies.trust import Trust, Unvouched, require_vouched
+from flk.model.policies.signing import PolicyKeys, require_signed
+from flk.model.policies.trust import Trust, Unvouched, require_sound
 
 
 def rule(change: Change, keys: PolicyKeys) -> Program[Ruling]:
@@ -13,7 +13,8 @@ def rule(change: Change, keys: PolicyKeys) -> Program[Ruling]:
     be made; nothing is changed then.
     """
     if change.policy is not None:
-        require_vouched(change.policy, keys)
+        require_signed(change.policy, keys)
+        require_sound(change.policy)
     stated = yield from StatedPolicies(INBOX)
     try:
         ruling = Trust(keys).ruling(stated)
