@@ -1,10 +1,12 @@
 """The client over real sockets, each record in a request of its own: every verdict, every trouble, what a connection survives."""
 
+import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from tests.support.impl.agent_peer import Answer, Seen, serving
 from tests.support.model.replies import reply
@@ -174,3 +176,32 @@ def test_a_slow_source_is_delivered_as_it_gives(tmp_path: Path, monkeypatch: pyt
 
     with serving(script) as peer, alone(peer.url, tmp_path) as client:
         assert client.send(given()).acknowledged == {200: 2}
+
+
+@pytest.mark.parametrize(
+    "deliver", [lambda client: client.submit(numbered(1)[0]), lambda client: client.send(numbered(1))]
+)
+def test_who_is_interrupted_leaves_nothing_behind(tmp_path: Path, deliver: Callable[[Client], object]) -> None:
+    """Ctrl-C while a submission waits out an hour: its task ends at once, so closing waits for nothing."""
+    waits, ended, main = threading.Event(), threading.Event(), threading.get_ident()
+
+    async def sleep(_seconds: float, _submission: Submission) -> None:
+        waits.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    def interrupt() -> None:
+        waits.wait()
+        signal.pthread_kill(main, signal.SIGINT)
+
+    with (
+        serving(lambda *_: Answer(503, (("Retry-After", "3600"),))) as peer,
+        Client(peer.url, outbox=tmp_path, policy=PROMPT, sleep=sleep) as client,
+    ):
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            deliver(client)
+        assert ended.wait(10)
+        assert client.pending == 1

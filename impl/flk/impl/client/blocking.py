@@ -1,16 +1,19 @@
 """`Client`: the client for programs without an event loop. It has one of its own, in a thread."""
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar, TypeVarTuple
 
+from anyio import CancelScope
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from flk.impl.agent import WORKERS
 from flk.impl.client.asynchronous import AsyncClient, chunks
-from flk.impl.client.deliveries import Pause, pause
+from flk.impl.client.deliveries import Pause, Round, pause
 from flk.impl.client.receipts import Receipt, Summary, Told
 from flk.impl.client.signing import Keys
 from flk.impl.http.trust import File
@@ -24,6 +27,9 @@ from flk.spec.constants import Outbox as Policy
 
 if TYPE_CHECKING:  # needs an extra
     from flk.model.personal.records import Screening
+
+R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 class Client:
@@ -86,6 +92,38 @@ class Client:
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
+    def _call(self, ask: Callable[[*Ts], Awaitable[R]], *args: *Ts) -> R:
+        """What a coroutine comes to. Whoever is interrupted, even while they ask, leaves nothing that closing would wait for."""
+        scopes: list[CancelScope] = []
+        interrupted = threading.Event()
+
+        async def asked() -> R:
+            with CancelScope() as scope:
+                scopes.append(scope)
+                if interrupted.is_set():
+                    scope.cancel()
+                return await ask(*args)
+            raise CancelledError  # which nobody waits for any more
+
+        try:
+            return self._portal.start_task_soon(asked).result()
+        except BaseException:
+            interrupted.set()  # before the scope is looked for: one of both threads sees the other
+            for scope in scopes:
+                self._portal.start_task_soon(scope.cancel)
+            raise
+
+    @contextmanager
+    def _round(self, told: Told | None) -> Iterator[Round]:
+        """The block of a round, of which the end can be interrupted, too."""
+        round_ = self._client.round(told)
+        try:
+            yield round_
+        except BaseException as error:
+            self._call(round_.__aexit__, type(error), error, error.__traceback__)
+            raise
+        self._call(round_.__aexit__, None, None, None)
+
     @property
     def pending(self) -> int:
         """How many submissions wait in the outbox, or are being delivered."""
@@ -103,19 +141,19 @@ class Client:
 
     def damage(self) -> list[str]:
         """What of the outbox is corrupt, a sentence each: what was queued there is lost (OUT-7)."""
-        return self._portal.call(self._client.damage)
+        return self._call(self._client.damage)
 
     def submit(self, record: Pcs | Submission) -> Receipt:
         """Sign a record, queue it durably, and deliver it now; what became of it. Threads that submit at once share requests."""
-        return self._portal.call(self._client.submit, record)
+        return self._call(self._client.submit, record)
 
     def send(self, records: Iterable[Pcs | Submission], told: Told | None = None, *, source: str = "") -> Summary:
         """Sign and queue many records and deliver them, after what waits already; how they ended.
 
         The records are taken in the caller's thread, while those before are being delivered.
         """
-        client, call = self._client, self._portal.call
-        with self._portal.wrap_async_context_manager(client.round(told)) as round_:
+        client, call = self._client, self._call
+        with self._round(told) as round_:
             call(client.flush_into, round_)
             call(client.begin, source)
             for chunk in chunks(records):
@@ -125,16 +163,16 @@ class Client:
 
     def flush(self, told: Told | None = None) -> Summary:
         """Deliver what waits. What a key has signed that is not live any more is signed anew before."""
-        return self._portal.call(self._client.flush, told)
+        return self._call(self._client.flush, told)
 
     def retry(self, letters: Iterable[DeadLetter] | None = None, told: Told | None = None) -> Summary:
         """Send dead letters again, all by default, when what they were refused for is mended."""
-        return self._portal.call(self._client.retry, letters, told)
+        return self._call(self._client.retry, letters, told)
 
     def discard(self, letters: Iterable[DeadLetter] | None = None) -> None:
         """Forget dead letters, all by default: somebody has looked at them."""
-        self._portal.call(self._client.discard, letters)
+        self._call(self._client.discard, letters)
 
     def outcome(self, pcs_id: str) -> StoredOutcome | None:
         """The outcome that the service has stored under a record's id, None if there is none. Shows the client's token."""
-        return self._portal.call(self._client.outcome, pcs_id)
+        return self._call(self._client.outcome, pcs_id)
