@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -40,6 +41,7 @@ def node(data: Path, *, stop: bool = True) -> Iterator[Rig]:
             for item in some:
                 rig.runtime.perform(ingest(item, "eu", EXAMINE))
             rig.runtime.perform(rotate())
+        time.sleep(0.002)  # so the timestamp before that of the last frame is no other's
         rig.runtime.perform(ingest(submission(pcs(epoch=9)), "eu", EXAMINE))
         rig.node.store.flush()
         yield rig
