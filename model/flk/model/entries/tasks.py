@@ -148,15 +148,15 @@ class TaskQueue:
         if claim.entry.region == self._region:
             self.enqueue(Task(TaskKind.ENRICH, claim.key))
 
-    def enqueue(self, task: Task) -> None:
-        """A task enters the queue, durably, if it is new: what is marked or a dead letter is over, though a store that lost its
-        entry may come to write that again.
+    def enqueue(self, task: Task) -> bool:
+        """A task enters the queue, durably, if it is new; whether it was. What is marked or a dead letter is over, though a store
+        that lost its entry may come to write that again.
         """
-        if task in self.marked or task in self.dead:
-            return
-        place = _Place(task)
-        if self._held.setdefault(task, place) is place:
-            self._waiting.append(place)
+        if task in self._held or task in self.marked or task in self.dead:
+            return False
+        place = self._held[task] = _Place(task)
+        self._waiting.append(place)
+        return True
 
     def take(self) -> Lease | None:
         """Lease the oldest task that waits; None if none does."""

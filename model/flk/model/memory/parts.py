@@ -222,6 +222,10 @@ class Disk:
         names = self._names.setdefault(log, [])
         if names and self._takes_frames(names[-1]) and self.stated_in(names[-1]) == stated:
             return self.segments[names[-1]]
+        return self._start(log, clock, stated)
+
+    def _start(self, log: str, clock: Timestamp, stated: Stated) -> bytearray:
+        names = self._names[log]
         sequence = sequence_of(names[-1]) + 1 if names else 1
         name = segment_name(self.log(log), sequence)
         notes = self._notes.setdefault(log, [])

@@ -23,13 +23,13 @@ class WatchedTasks(TaskQueue):
         self._observer = observer
         self._offered = offered
 
-    def enqueue(self, task: Task) -> None:
+    def enqueue(self, task: Task) -> bool:
         """A task enters; let a worker know."""
-        there = task in self
-        super().enqueue(task)
-        if task in self and not there:
+        entered = super().enqueue(task)
+        if entered:
             self._emit(TaskChange.ENQUEUED, task)
             self._offered()
+        return entered
 
     def take(self) -> Lease | None:
         """Lease a task."""

@@ -13,7 +13,7 @@ from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.migration import MigratingKeys, Phase, Side
 from flk.model.entries.tasks import TaskQueue
 from flk.model.entries.tiers import Terms, Tier, Tiers
-from flk.model.log.frames import OVERHEAD, UNSTATED, Frame, Stated, data, scan
+from flk.model.log.frames import OVERHEAD, Frame, Stated, data, scan
 from flk.model.log.hlc import ZERO, Timestamp, is_ahead
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.ship import PREFIX
@@ -62,11 +62,10 @@ class WatchedDisk(Disk):
         self._observer = observer
         self._began = began
 
-    def _open(self, log: str, clock: Timestamp, stated: Stated = UNSTATED) -> bytearray:
-        before = self.names(log)[-1:]
-        segment = super()._open(log, clock, stated)
-        if log == INBOX and (name := self.names(log)[-1]) not in before:
-            self._began(name, clock)
+    def _start(self, log: str, clock: Timestamp, stated: Stated) -> bytearray:
+        segment = super()._start(log, clock, stated)
+        if log == INBOX:
+            self._began(self._names[log][-1], clock)
         return segment
 
     def _extend(self, log: str, frame: Frame) -> None:
