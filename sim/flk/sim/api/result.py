@@ -136,8 +136,16 @@ class RunResult:
     @property
     def replay_line(self) -> str:
         """The line to type that makes this run again, anywhere."""
+        return self._line("replay")
+
+    @property
+    def shrink_line(self) -> str:
+        """The line to type that makes a smaller run of this one, if it violates an invariant."""
+        return self._line("shrink")
+
+    def _line(self, command: str) -> str:
         validated = " --validate" if self.inputs.validate else ""
-        return f"flk replay '{self.string}'{validated}" if self.string else f"({UNNAMED})"
+        return f"flk {command} '{self.string}'{validated}" if self.string else f"({UNNAMED})"
 
     @cached_property
     def recording(self) -> Recording:

@@ -10,12 +10,10 @@ from flk.sim.api.result import RunResult
 from flk.sim.api.vector_result import VectorResult
 from flk.sim.api.vector_runs import opened, vector_run
 from flk.sim.experiments.replay import parse
-from flk.sim.experiments.run_inputs import RunInputs
+from flk.sim.experiments.run_inputs import RunInputs, Task, execute
 from flk.sim.outcome import Run
-from flk.sim.protocol_traces import validated
 from flk.sim.reports.run_progress import run_bar
 from flk.sim.scenarios.scenario import Scenario
-from flk.sim.simulate import simulate
 from flk.spec.errors import UnusableInput
 
 
@@ -132,15 +130,5 @@ def _message(
     with ExitStack() as stack:
         file = opened(trace, stack)
         reached = stack.enter_context(run_bar(scenario.name, progress))
-        perform = validated if inputs.validate else simulate
-        return perform(
-            scenario,
-            inputs.submissions,
-            inputs.keyring,
-            signer=inputs.signer,
-            seed=seed,
-            on_progress=reached,
-            trace=file,
-            programs=inputs.programs,
-            alerts=inputs.alerts,
-        )
+        task = Task(scenario, scenario.seed if seed is None else seed)
+        return execute(inputs, task, file, on_progress=reached)

@@ -22,6 +22,7 @@ from flk.sim.kernel.programs import Programs
 from flk.sim.nodes.designs import DESIGNS
 from flk.sim.outcome import Run
 from flk.sim.protocol_traces import validated
+from flk.sim.run_loop import OnProgress
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.simulate import simulate
 from flk.spec.constants import CONSTANTS
@@ -83,7 +84,14 @@ class Task(NamedTuple):
         return f"scenario {self.scenario.name} ({self.scenario.hash}), seed {self.seed}"
 
 
-def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None, *, budget: Budget = UNLIMITED) -> Run:
+def execute(
+    inputs: RunInputs,
+    task: Task,
+    trace: BinaryIO | None = None,
+    *,
+    budget: Budget = UNLIMITED,
+    on_progress: OnProgress | None = None,
+) -> Run:
     """Make a run, within a budget. Raises UnusableInput for a scenario that names other records than those at hand."""
     named = task.scenario.workload.records
     if inputs.source and named != inputs.source:
@@ -98,6 +106,7 @@ def execute(inputs: RunInputs, task: Task, trace: BinaryIO | None = None, *, bud
         inputs.keyring,
         signer=inputs.signer,
         seed=task.seed,
+        on_progress=on_progress,
         trace=trace,
         programs=inputs.programs,
         alerts=inputs.alerts,

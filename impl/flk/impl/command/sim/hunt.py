@@ -168,4 +168,4 @@ def _rendered(result: "HuntResult") -> "Text":
         return text.append(f"\nnot exercised: {', '.join(idle)}") if idle else text
     text.append(f"seed {found.seed} violates {', '.join(found.violated)}", "red")
     text.append(f": {found.sentence}\nfaults: {', '.join(found.kinds)}")
-    return text.append(f"\nreplay: {failure.replay_line}\nshrink: {failure.replay_line.replace('replay', 'shrink', 1)}")
+    return text.append(f"\nreplay: {failure.replay_line}\nshrink: {failure.shrink_line}")
