@@ -324,9 +324,8 @@ class _Events:
             and record.fields["prefix"].startswith(f"{PREFIX}{record.region}.")
         ):
             node.asked = True
-            yield from self._found(
-                record, node, filter(self._uploads.has, names)
-            )  # the others are somebody else's objects
+            shipped = filter(self._uploads.has, names)  # the others are somebody else's objects
+            yield from self._found(record, node, shipped)
 
     def _found(self, record: ObservedEffect, node: _Node, names: Iterable[str]) -> Iterator[ProtocolEvent]:
         for name in names:
