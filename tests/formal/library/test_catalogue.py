@@ -40,6 +40,10 @@ def test_a_file_of_ones_own_is_a_protocol(tmp_path: Path) -> None:
             'from flk.formal.language import Protocol\np = Protocol("p", "")\np.scalar("n", 3, initially=0)\n',
             r"mine\.py:3: n: 3 is not a sort; write BOOL",
         ),
+        ("x = 1\nraise SystemExit(0)\n", r"mine\.py:2: it ends the process; leave in the file only what it defines"),
+        ("import sys\n\ndef end():\n    sys.exit()\n\nend()\n", r"mine\.py:4: it ends the process"),
+        ("\0", r"mine\.py: source code string cannot contain null bytes; fix"),
+        ("import no_such_module\n", r"mine\.py:1: ModuleNotFoundError: No module named 'no_such_module'; fix"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path: Path, text: str, message: str) -> None:

@@ -1,6 +1,8 @@
 """Experiments give the same runs on every backend, in every process, under every hash seed."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
@@ -150,6 +152,36 @@ def test_programs_that_do_not_exist_are_refused(name: str, message: str) -> None
     """A name that stands for no programs is one message, with the fix."""
     with pytest.raises(UnusableInput, match=message):
         programs_named(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1\nunknown\n", r"mine_programs\.py:2: NameError: name 'unknown' is not defined; fix the line"),
+        ("def (\n", r"mine_programs\.py:1: invalid syntax; fix the Python there"),
+        ("raise SystemExit(0)\n", r"mine_programs\.py:1: it ends the process"),
+        ("import no_such_module\n", r"mine_programs\.py:1: ModuleNotFoundError"),
+    ],
+)
+@pytest.mark.parametrize("named", ["mine_programs.py:MINE", "mine_programs:MINE"])
+def test_programs_that_cannot_be_imported_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, text: str, message: str
+) -> None:
+    """Whatever they raise is their own mistake, and the message names the line; what failed can be tried again."""
+    (tmp_path / "mine_programs.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for _ in range(2):
+        with pytest.raises(UnusableInput, match=message):
+            programs_named(named)
+    assert "mine_programs" not in sys.modules
+
+
+def test_a_file_is_not_taken_for_a_module_of_python(tmp_path: Path) -> None:
+    """Whoever imports `queue` later gets the one of Python."""
+    (tmp_path / "queue.py").write_text("")
+    with pytest.raises(UnusableInput, match="Python has a module called queue itself; give the file another name"):
+        programs_named(f"{tmp_path}/queue.py:MINE")
 
 
 def test_supplies_are_named_by_what_they_hold() -> None:

@@ -1,7 +1,5 @@
 """The protocols of the lab and the refuted designs by name, and protocols in a Python file of the user's own."""
 
-import traceback
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from flk.formal.language import Protocol
@@ -25,6 +23,7 @@ from flk.formal.library.protocols import (
 )
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
+from flk.spec.users_code import run_file
 
 _GALLERY = "gallery/"
 
@@ -86,27 +85,8 @@ def load(path: Path) -> Protocol:
         raise UnusableInput(
             f"{path}: there is no such file; give a protocol's name, or a Python file that defines `protocol`"
         )
-    spec = spec_from_file_location(f"flk_protocol_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UnusableInput(f"{path}: is not Python; give a file that ends in .py")
-    module = module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except UnusableInput:
-        raise
-    except SyntaxError as error:
-        raise UnusableInput(f"{error.filename}:{error.lineno}: {error.msg}; fix the Python there") from None
-    except Exception as error:  # noqa: BLE001 (whatever the author's own code raises)
-        line = _line_in(path, error)
-        raise UnusableInput(f"{path}:{line}: {type(error).__name__}: {error}; fix the line, or what it calls") from None
+    module = run_file(path, f"flk_protocol_{path.stem}")
     found = getattr(module, "protocol", None)
     if not isinstance(found, Protocol):
         raise UnusableInput(f"{path}: defines no `protocol`; write protocol = Protocol(name, story) at the top level")
     return found
-
-
-def _line_in(path: Path, error: Exception) -> int:
-    """The last line of the file itself that was on the way to the error."""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
-    return lines[-1] or 1 if lines else 1

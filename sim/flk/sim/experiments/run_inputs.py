@@ -4,8 +4,6 @@ import sys
 from collections.abc import Callable
 from functools import cached_property
 from hashlib import blake2b
-from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getsource
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +26,7 @@ from flk.sim.simulate import simulate
 from flk.spec.constants import CONSTANTS
 from flk.spec.errors import UnusableInput
 from flk.spec.hints import nearest
+from flk.spec.users_code import run_file, run_module
 
 SECRET = b"the key of a simulated run"
 
@@ -128,12 +127,7 @@ def programs_named(name: str) -> Programs:
         raise UnusableInput(
             f"{name!r} names no programs; write MODULE:NAME, FILE.py:NAME, or a refuted design: {', '.join(DESIGNS)}"
         )
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module = _from_file(Path(where)) if where.endswith(".py") else import_module(where)
-    except (ImportError, OSError) as error:
-        raise UnusableInput(f"{name}: {where} cannot be imported: {error}") from None
+    module = _from_file(Path(where)) if where.endswith(".py") else run_module(where)
     found = getattr(module, attribute, None)
     if not isinstance(found, Programs):
         known = sorted(key for key, value in vars(module).items() if isinstance(value, Programs))
@@ -150,11 +144,6 @@ def _source(program: Callable[..., object]) -> str:
 
 
 def _from_file(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError("it is no Python file")
-    module = module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    module = run_file(path, path.stem)
     cloudpickle.register_pickle_by_value(module)  # workers cannot import it
     return module
