@@ -65,6 +65,7 @@ WITNESSES = {
         "two_nodes_tell_one_entry": 8,
         "an_answer_gives_way": 8,
         "a_late_recovery_takes_a_place": 11,
+        "a_request_comes_after_an_answer": 5,
         "a_clock_behind_is_drawn_along": 8,
     },
     "retention": {

@@ -23,6 +23,10 @@ def test_every_property_holds_and_every_witness_is_near() -> None:
     assert (sum(found.layers), found.transitions) == (21_708, 95_868)
     assert {f.property: len(f.path.moves) - 1 for f in found.findings if f.path} == {
         "heard_of_a_log_by_its_sign_alone": 10,
+        "claims_come_before_any_snapshot": 3,
+        "the_store_goes_on_after_the_watermarks": 6,
+        "the_store_goes_on_before_the_head": 6,
+        "the_store_is_empty_no_more_before_the_head": 4,
     }
 
 

@@ -42,7 +42,7 @@ heard = protocol.relation("heard", Reader, Log)  # it began with a snapshot that
 holds = protocol.map("holds", Reader, to=Claim, partial=True)
 
 # What happened, for the properties: no guard reads it.
-filled = protocol.relation("filled", Log)  # an object was put where the gap is to be
+filled = protocol.relation("filled", Log)  # an object was put where the gap is to be: only in a design that was refuted
 
 
 def whole(s: Term) -> Term:
@@ -105,7 +105,6 @@ def upload(c: Term, log: Term) -> None:
     require(stored[c], of[c] == log, ~shipped[c], ~closed[log])
     shipped.next[c] = True
     uploaded.next[c] = True
-    filled.next[log] = filled[log] | declared[log]
 
 
 @protocol.action(log=Log)
@@ -141,7 +140,7 @@ def read_watermarks(s: Term) -> None:
     """A node begins a snapshot: it reads how far the store has each log, so far as that is shipped, and which logs are lost."""
     require(phase[s] == Phase.none)
     phase.next[s] = Phase.marked
-    covers.next[s, :] = lambda c: stored[c] & shipped[c]
+    covers.next[s, :] = lambda c: shipped[c]  # it was stored before that
     speaks.next[s, :] = lambda log: declared[log]
 
 
@@ -209,7 +208,7 @@ def begin_with(r: Term, s: Term) -> None:
 def begin_with_nothing(r: Term, s: Term) -> None:
     """Or with one of a store that was empty."""
     require(whole(s), misses(r, s), ~has.defined(s))
-    passed.next[r, :] = lambda c: passed[r, c] | covers[s, c]
+    passed.next[r, :] = lambda c: passed[r, c] | covers[s, c]  # of none, unless the design is wrong
     heard.next[r, :] = lambda log: heard[r, log] | speaks[s, log]
 
 
@@ -427,6 +426,46 @@ def heard_of_a_log_by_its_sign_alone() -> Term:
             (c < d) & holds.defined(r) & (holds[r] == c) & ~shipped[c] & passed[r, d] & ~uploaded[d] & row.defined()
         ),
     )
+
+
+@protocol.reachable("SNAP-3")
+def claims_come_before_any_snapshot() -> Term:
+    """A region begins without one."""
+    return exists(Claim, lambda c: shipped[c]) & forall(Snapshot, lambda s: phase[s] == Phase.none)
+
+
+@protocol.reachable("SNAP-3")
+def the_store_goes_on_after_the_watermarks() -> Term:
+    """Before a snapshot reads the store, what precedes a claim that it covers is joined in."""
+    return exists(Snapshot, Claim, lambda s, c: (phase[s] == Phase.marked) & covers[s, c] & row.defined() & (row < c))
+
+
+@protocol.reachable("SNAP-3")
+def the_store_goes_on_before_the_head() -> Term:
+    """A snapshot that has read the store is not whole yet, and the store holds something earlier by now."""
+    return exists(
+        Snapshot, lambda s: (phase[s] == Phase.read) & has.defined(s) & row.defined() & implies(has.defined(s), row < has[s])
+    )
+
+
+@protocol.reachable("SNAP-3")
+def the_store_is_empty_no_more_before_the_head() -> Term:
+    """Nor is one whole that found the store empty, when that holds something."""
+    return exists(Snapshot, lambda s: (phase[s] == Phase.read) & ~has.defined(s) & row.defined())
+
+
+@protocol.leads_to("RET-1", "SNAP-3", fair=("remove_snapshot",))
+def a_snapshot_gives_way() -> tuple[Term, Term]:
+    """Of whole snapshots the later stands for the earlier, whatever was removed meanwhile: there is room for another at last."""
+    return forall(Snapshot, whole), exists(Snapshot, lambda s: phase[s] == Phase.none)
+
+
+@protocol.leads_to("CRR-2", "SNAP-10", fair=("begin_with", "begin_with_nothing", "replay"))
+def every_reader_is_level_at_last() -> tuple[Term, Term]:
+    """By objects and by snapshots it comes to the end of what there is to read, unless a snapshot is begun that takes the place."""
+    at_rest = forall(Snapshot, lambda s: (phase[s] == Phase.none) | whole(s))
+    level = forall(Reader, is_level)
+    return ~level & at_rest, level | ~at_rest
 
 
 @protocol.leads_to("SNAP-10", fair=("sign",))

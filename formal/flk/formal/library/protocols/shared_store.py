@@ -568,6 +568,12 @@ def a_late_recovery_takes_a_place() -> Term:
 
 
 @protocol.reachable("HLC-2")
+def a_request_comes_after_an_answer() -> Term:
+    """It follows the answer from the moment that it comes, not from when its node asks the store."""
+    return exists(Request, Request, lambda o, q: followed[o, q] & (stage[q] == Stage.admitted))
+
+
+@protocol.reachable("HLC-2")
 def a_clock_behind_is_drawn_along() -> Term:
     """A node that has logged nothing stamps later than what another node has answered, and is told that."""
     return exists(
