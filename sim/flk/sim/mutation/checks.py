@@ -37,8 +37,8 @@ def with_mutant(mutant: Mutant) -> ModuleType:
     return import_module(_TRIALS)
 
 
-def _mapped(programs: str, modules: tuple[str, ...], upkeep: bool, seeds: Sequence[int]) -> Baseline:  # noqa: FBT001
-    baseline: Baseline = import_module(_TRIALS).mapped(seeds, programs, modules, upkeep=upkeep)
+def _mapped(programs: str, modules: tuple[str, ...], having: tuple[str, ...], seeds: Sequence[int]) -> Baseline:
+    baseline: Baseline = import_module(_TRIALS).mapped(seeds, programs, modules, having=having)
     return baseline
 
 
@@ -50,19 +50,19 @@ def _drills_reached(modules: tuple[str, ...], names: Sequence[str]) -> Reached:
 @dataclass(frozen=True)
 class Runs:
     """What the checks that make runs share: the seeds, the programs by name (the model's if empty), the modules that are mutated,
-    a digest of all code, under which the original's runs are kept, and whether nodes do their upkeep.
+    a digest of all code, under which the original's runs are kept, and what worlds are asked to have: fields of `Worlds` by name.
     """
 
     seeds: range
     programs: str
     modules: tuple[str, ...]
     digest: str
-    upkeep: bool = False
+    having: tuple[str, ...] = ()
 
     def baseline(self) -> Baseline:
         """What the original does, made in processes where nothing is mutated, and which alone import what that takes."""
         name = f"runs{self._kind}-{self.seeds.start}-{self.seeds.stop}"
-        mapped = partial(_mapped, self.programs, self.modules, self.upkeep)
+        mapped = partial(_mapped, self.programs, self.modules, self.having)
         return kept(name, self.digest, Baseline, lambda: whole(shared_out(mapped, self.seeds)))
 
     @property
@@ -72,7 +72,7 @@ class Runs:
 
     @property
     def _kind(self) -> str:
-        return "-upkeep" if self.upkeep else ""
+        return "".join(f"-{each}" for each in self.having)
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class Hunting:
         """Hunt until an invariant is violated."""
         baseline = self.runs.baseline()
         seeds: Sequence[str] = baseline.reached.concerning(mutant)
-        if self.runs.upkeep:  # in one of them the original itself has an alarm: what it shows there is no mutant's
+        if self.runs.having:  # in one of them the original itself has an alarm: what it shows there is no mutant's
             seeds = [seed for seed in seeds if seed in baseline.accepted]
         if not seeds:
             return skipped("no seed reaches it")
         if mutant.operator == ORIGINAL:
             seeds = seeds[::3]  # the baseline has run all of them
-        found = with_mutant(mutant).hunted(seeds, self.runs.programs, baseline.digests, upkeep=self.runs.upkeep)
+        found = with_mutant(mutant).hunted(seeds, self.runs.programs, baseline.digests, having=self.runs.having)
         if found.name:
             return killed(
                 f"seed {found.name} {_broken(found.violated)}: {found.sentence}", found.violated, int(found.name)
@@ -130,7 +130,7 @@ class Traces:
         if not seeds:
             return skipped("no seed reaches it")
         found = with_mutant(mutant).traced(
-            list(evenly(seeds, self.number)), self.runs.programs, upkeep=self.runs.upkeep
+            list(evenly(seeds, self.number)), self.runs.programs, having=self.runs.having
         )
         if found.name:
             return killed(f"seed {found.name} {_broken(found.violated)}: {found.sentence}", found.violated)

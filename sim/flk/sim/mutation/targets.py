@@ -120,9 +120,8 @@ PARTS = (
     Part("agents", "flk.sim.clients", ("agents",)),
 )
 """The lab's own Python that is mutated."""
-UPKEEP = frozenset(
-    f"flk.model.{module}"
-    for module in (
+HAVING = {
+    "upkeep": (
         "programs.behind",
         "programs.compare",
         "programs.evidence",
@@ -135,9 +134,31 @@ UPKEEP = frozenset(
         "entries.compared",
         "entries.proposals",
         "entries.snapshot",
-    )
-)
-"""Modules that nodes come to in their upkeep only: hunts for their mutants are in worlds where nodes do it."""
+    ),
+    "audit_log": (
+        "programs.checkpoint",
+        "programs.integrate",
+        "programs.monitor",
+        "programs.proofs",
+        "programs.stream",
+        "record.merkle",
+        "transparency.checkpoints",
+        "transparency.edge",
+        "transparency.leaves",
+        "transparency.notes",
+        "transparency.steps",
+        "transparency.tiles",
+    ),
+    "policies": (
+        "programs.rule",
+        "policies.document",
+        "policies.reading",
+        "policies.ruling",
+        "policies.signing",
+        "policies.trust",
+    ),
+}
+"""Modules of the model whose mutants are hunted in worlds that have something, since nodes come to little of them elsewhere."""
 TESTS = tuple(f"tests/{folder}/**/test_*.py" for folder in ("model", "sim/nodes", "sim/checkers", "sim/injection"))
 
 
@@ -147,7 +168,11 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
     """
     names = tuple(f"{part.package}.{module}" for part in PARTS for module in part.modules)
     plain = Runs(seeds, "", names, digest_of(_sources(*_rooms())))
-    upkept = replace(plain, upkeep=True)
+    asked = {
+        f"flk.model.{module}": replace(plain, having=(having,))
+        for having, modules in HAVING.items()
+        for module in modules
+    }
     types, tests, drills = Types(root), UnitProperties(root, TESTS, plain), Drills(plain)
 
     def prepare(module: str, runs: Runs, chosen: frozenset[str]) -> None:
@@ -160,7 +185,7 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
 
     def target(part: Part, module: str) -> Target:
         name = f"{part.package}.{module}"
-        runs = upkept if name in UPKEEP else plain
+        runs = asked.get(name, plain)
         checks: tuple[Check, ...] = (types, *more, Traces(runs), tests, drills, Hunting(runs))
         common = frozenset(check.name for check in checks) - {types.name, tests.name}
         room = part.package.split(".")[1]

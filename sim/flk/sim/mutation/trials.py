@@ -49,10 +49,10 @@ class Endless(Exception):
     """A run that makes no progress."""
 
 
-def hunted(seeds: Iterable[str], programs: str, digests: Mapping[str, str], *, upkeep: bool = False) -> Sighting:
-    """Hunt in these seeds until an invariant is violated. `digests` are those of the original."""
+def hunted(seeds: Iterable[str], programs: str, digests: Mapping[str, str], *, having: Sequence[str] = ()) -> Sighting:
+    """Hunt in these seeds until an invariant is violated. `digests` are those of the original, `having` is of the worlds."""
     inputs = hunting_inputs(programs)
-    tasks = ((seed, _drawn(int(seed), upkeep=upkeep)) for seed in seeds)
+    tasks = ((seed, _drawn(int(seed), having=having)) for seed in seeds)
     return _first(tasks, inputs, digests)
 
 
@@ -68,28 +68,28 @@ def drilled(names: Iterable[str]) -> Sighting:
     return Sighting("", (), "", made, 0)
 
 
-def traced(seeds: Sequence[str], programs: str, *, upkeep: bool = False) -> Sighting:
+def traced(seeds: Sequence[str], programs: str, *, having: Sequence[str] = ()) -> Sighting:
     """Validate the traces of these seeds against the protocols until one is not accepted."""
     inputs = replace(hunting_inputs(programs), validate=True)
     for made, seed in enumerate(seeds, 1):
         with _time_limit(LONGEST):
-            run = execute(inputs, _drawn(int(seed), upkeep=upkeep))
+            run = execute(inputs, _drawn(int(seed), having=having))
         broken = violated(run)
         if broken:
             return Sighting(seed, broken, trial_result(run).sentence, made, made)
     return Sighting("", (), "", len(seeds), 0)
 
 
-def mapped(seeds: Iterable[int], programs: str, modules: Iterable[str], *, upkeep: bool = False) -> Baseline:
+def mapped(seeds: Iterable[int], programs: str, modules: Iterable[str], *, having: Sequence[str] = ()) -> Baseline:
     """What the original does in these seeds, and the lines of these modules that it reaches."""
     measurement, digests = Measurement(modules), {}
     with measurement.under_way():
         inputs = hunting_inputs(programs)
         for seed in seeds:
             measurement.begin(str(seed))
-            digests[str(seed)] = execute(inputs, _drawn(seed, upkeep=upkeep)).digest
+            digests[str(seed)] = execute(inputs, _drawn(seed, having=having)).digest
     inputs = replace(inputs, validate=True)
-    accepted = frozenset(seed for seed in digests if not violated(execute(inputs, _drawn(int(seed), upkeep=upkeep))))
+    accepted = frozenset(seed for seed in digests if not violated(execute(inputs, _drawn(int(seed), having=having))))
     return Baseline(measurement.reached, digests, accepted)
 
 
@@ -129,9 +129,9 @@ def _first(tasks: Iterable[tuple[str, Task]], inputs: RunInputs, digests: Mappin
     return Sighting("", (), "", made, changed)
 
 
-def _drawn(seed: int, *, upkeep: bool) -> Task:
-    """The run of a world that is drawn for a seed."""
-    return Task(swarm(seed, worlds=Worlds(upkeep=upkeep)), seed)
+def _drawn(seed: int, *, having: Sequence[str]) -> Task:
+    """The run of a world that is drawn for a seed and has, or does, what these fields of Worlds are about."""
+    return Task(swarm(seed, worlds=Worlds()._replace(**dict.fromkeys(having, True))), seed)
 
 
 def _missed(run: Run) -> tuple[str, ...]:

@@ -444,7 +444,8 @@ def the_store_goes_on_after_the_watermarks() -> Term:
 def the_store_goes_on_before_the_head() -> Term:
     """A snapshot that has read the store is not whole yet, and the store holds something earlier by now."""
     return exists(
-        Snapshot, lambda s: (phase[s] == Phase.read) & has.defined(s) & row.defined() & implies(has.defined(s), row < has[s])
+        Snapshot,
+        lambda s: (phase[s] == Phase.read) & has.defined(s) & row.defined() & implies(has.defined(s), row < has[s]),
     )
 
 

@@ -343,6 +343,20 @@ def no_alarm_without_a_forger() -> Term:
     return implies(exists(Witness, lambda w: alarmed[w]), exists(Checkpoint, lambda c: forged[c]))
 
 
+@protocol.always("SEQ-4")
+def a_forgery_leaves_out_one_leaf() -> Term:
+    """A forged checkpoint is the tree of its step without one leaf of that step, whatever else may be forged."""
+
+    def says_all_but(c: Term, x: Term) -> Term:
+        return holds[upto[c], x] & forall(
+            Step, Leaf, lambda t, y: says[c, t, y] == ((t <= upto[c]) & holds[t, y] & (x != y))
+        )
+
+    return forall(
+        Checkpoint, lambda c: implies(forged[c], upto.defined(c) & exists(Leaf, lambda x: says_all_but(c, x)))
+    )
+
+
 @protocol.always("SEQ-5")
 def what_is_removed_is_in_the_tree() -> Term:
     """What was removed from a log is a leaf of a batch that is there."""
