@@ -18,6 +18,7 @@ from flk.model.log.manifest import (
     line,
     noted_salt,
     read,
+    said_at,
     was_sealed,
     withdrawn,
 )
@@ -214,6 +215,12 @@ def test_the_store_knows_of_segments_that_log_and_manifest_lost() -> None:
     found = gaps(disk.inspect(INBOX, NOW), f"{disk.log(INBOX)}/000000000004")
     assert [gap.name[-2:] for gap in found] == ["03", "04"]
     assert gaps(disk.inspect(INBOX, NOW), "eu.000009/000000000004") == ()
+
+
+def test_a_frame_goes_by_what_was_stated_before_it() -> None:
+    """A change is stated since the last timestamp that was given: the frame that has that was judged before (POL-9)."""
+    notes = [Note(1), Note(2, stated="one", since=Timestamp(20)), Note(3, stated="two", since=Timestamp(30))]
+    assert [said_at(notes, Timestamp(time)).text for time in (20, 21, 30, 31)] == [b"", b"one", b"one", b"two"]
 
 
 def test_a_manifest_that_lost_a_segment_is_told() -> None:

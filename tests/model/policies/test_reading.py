@@ -141,6 +141,13 @@ def test_no_flag_may_be_set(flag: str) -> None:
     assert field == flag
 
 
+def test_lines_are_counted_from_the_first() -> None:
+    """Empty ones before the document, too."""
+    text = changed(gamma=2)
+    ((line, field),) = told(text)
+    assert told(f"\n{text}") == [(line + 1, field)]
+
+
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_lines() -> None:
     """Nobody has to mend one to see the next."""
     text = changed(tol_D=2, gamma=0.5, sticky_D_hat_max=3, active=True).replace('"D0": 2.2', '"D0": NaN')

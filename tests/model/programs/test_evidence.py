@@ -154,6 +154,26 @@ def test_a_salvaged_frame_is_found_many_segments_later() -> None:
     assert standing.name.endswith("000005")
 
 
+def test_behind_the_segment_that_has_a_salvaged_frame_nothing_is_read() -> None:
+    """Segments are looked through until the claim is found, not to the end of the log (DIV-3)."""
+    world = World("eu", "us")
+    for epoch in (1, 2, 3):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+    disk = world.disks["eu"]
+    disk.segments[disk.names(INBOX)[0]][-1 - len(disk.segments[disk.names(INBOX)[0]]) // 3] ^= 1
+    world.nodes["eu"] = world._start("eu")
+    world.recover("eu")
+    first = min(world.entries["eu"].entries.items(), key=lambda row: row[1].timestamp)
+    for epoch in (4, 5, 6):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", sealed())
+    world.run("eu", ship())
+    found, _, objects = searched(world, [Claim(*first)])
+    (standing,) = found.values()
+    assert PREFIX + standing.name == max(objects)
+    assert max(objects) < max(world.objects.objects)
+
+
 def sealed() -> Program[None]:
     """End the segment."""
     yield from Seal(INBOX)

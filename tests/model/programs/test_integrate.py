@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ from flk.model.refusal import Unavailable
 from flk.model.transparency.checkpoints import BadLog, Checkpoint, read_checkpoint
 from flk.model.transparency.leaves import Fact
 from flk.model.transparency.notes import read_note, signed, signed_by
-from flk.model.transparency.steps import State, step_bytes, step_name
+from flk.model.transparency.steps import LIMITS, State, step_bytes, step_name
 
 RECORDS = (HONEST, EQUIVOCATING, HONEST, ESCALATED)
 KEYS = Fact("keys", [{"id": "a"}])
@@ -68,12 +69,24 @@ def test_what_is_stored_is_a_leaf_and_so_is_what_another_content_claimed() -> No
     leaves = leaves_in(world.objects.objects)
     assert sorted(outcomes(leaves)) == sorted(stored(world))
     assert kinds(leaves) == {"keys": 1, "outcome": 4, "equivocation": 1}
-    assert added.leaves == now.size == now.signed == len(leaves) == 6
+    assert added.leaves == added.size == now.size == now.signed == len(leaves) == 6
+    assert added.steps == 1
     leaf = next(json.loads(each) for each in leaves if b"budget_deviation" in each)
     entry = next(entry for entry in world.entries["eu"].entries.values() if entry.outcome.escalated)
     assert (leaf["digest"], leaf["region"], leaf["timestamp"]) == (entry.digest, "eu", f"{entry.timestamp:016x}")
     assert (leaf["budget"], leaf["recomputed_budget"], leaf["accepted"], leaf["escalated"]) == (0.9, 0.4, True, True)
     assert (leaf["D_hat"], leaf["epoch"], leaf["regime"], leaf["shard_id"]) == (1.0, 2, "sticky", "shard-0")
+
+
+def test_a_pass_takes_in_more_than_a_step_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Step after step, each segment once, and it waits for nothing that it has taken in itself (SEQ-1)."""
+    monkeypatch.setattr("flk.model.programs.integrate.LIMITS", msgspec.structs.replace(LIMITS, step_leaves=1))
+    world = World("eu")
+    for epoch in range(3):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", ship())
+    added, _ = write(world)
+    assert (added.steps, added.leaves, added.size, added.waits) == (3, 3, 3, ())
 
 
 def test_a_pass_with_nothing_new_adds_nothing() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.model.crash_points import crash_points
 from tests.support.model.world import STORY, World, pcs, submission
 
-from flk.model.effects import Advance, Effect, Forget, GaveWay, InsertOrGet, Part, Program, Replace
+from flk.model.effects import Advance, Effect, Forget, GaveWay, InsertOrGet, Part, Program, Replace, Store
 from flk.model.entries.entry import Claim, Entry, Key, Outcome, Reason, Supersession
 from flk.model.entries.migration import MigratingKeys, Page, Phase, Side, follower, ruler
 from flk.model.flow.submission import Response, Submission
@@ -95,6 +95,24 @@ def test_a_claim_is_answered_in_every_phase_and_both_sides_have_it_while_they_mu
     assert run(claim(second), perform) == first.entry
     sides = {side for side in Side if KEYS[0] in moving.held[side]}
     assert sides == {ruler(phase), follower(phase) or ruler(phase)}
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_node_stores_what_moves_on_the_sides_of_the_phase_and_the_rest_where_it_was(phase: Phase) -> None:
+    """As the program has it, by the effect that `ingest` performs."""
+    moving = MigratingKeys(lambda key: key == KEYS[0])
+    entries = Entries(migrating=moving)
+    perform = MemoryNode(Disk("eu"), entries, Objects(), lambda: 0.0).perform
+    if phase is Phase.ROLLED_BACK:
+        perform(Advance(Phase.PLANNED, Phase.DUAL))
+        run(roll_back(), perform)
+    else:
+        upto(phase, perform)
+    for key in KEYS[:2]:
+        assert perform(Store(wanted(key, 1))) == wanted(key, 1).entry
+    assert {side for side in Side if KEYS[0] in moving.held[side]} == {ruler(phase), follower(phase) or ruler(phase)}
+    assert not any(KEYS[1] in moving.held[side] for side in Side)
+    assert entries.entries[KEYS[1]] == wanted(KEYS[1], 1).entry
 
 
 def test_what_the_following_side_has_left_over_is_overwritten() -> None:

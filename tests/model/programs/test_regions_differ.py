@@ -30,7 +30,7 @@ from tests.support.model.divergence import (
 from tests.support.model.effects_seen import performed
 from tests.support.model.world import EXAMINE, World, pcs, submission
 
-from flk.model.effects import GetBeginning, GetObject, Program
+from flk.model.effects import GetBeginning, GetObject, Mark, Program
 from flk.model.entries.compared import LIMITS
 from flk.model.entries.entry import Key
 from flk.model.entries.proposals import SCORES, Action, Mode, Proposal, State, Verdict, outcomes_of, proposals_of
@@ -51,6 +51,25 @@ def test_regions_that_agree_propose_nothing_and_count_alike() -> None:
         standing = of(found[region])
         assert (standing.comparison.ranges, standing.comparison.count_percent, standing.percent) == (0, 0.0, 0.0)
         assert (found[region].open, found[region].refused) == (0, ())
+
+
+def test_a_node_that_shares_its_store_compares_no_counts() -> None:
+    """What the region's other nodes have not shipped is not known to it (DIV-1)."""
+    world = agreeing()
+    for _ in range(2):
+        world.pass_time(INTERVAL)
+        looked(world, "eu")
+        found = world.run("us", look("us", PEERS["us"], EXAMINE, INTERVAL, shared=True))
+    assert of(found).comparison.count_percent is None
+
+
+def test_what_is_remembered_of_a_peer_is_written_when_it_is_another() -> None:
+    """A pass that sees nothing new without evidence writes no mark (DIV-4)."""
+    world = agreeing()
+    after_rounds(world, 2)
+    world.pass_time(INTERVAL)
+    seen = performed(world, "us", look("us", PEERS["us"], EXAMINE, INTERVAL))
+    assert not [effect for effect in seen if isinstance(effect, Mark)]
 
 
 @pytest.mark.parametrize("logged_by", ["eu", "us"])

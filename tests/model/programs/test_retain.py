@@ -421,6 +421,20 @@ def test_segments_are_noted_as_removed_before_anything_goes() -> None:
     assert seen.index(Release) < first == seen.index(DeleteObject)
 
 
+def test_what_was_noted_as_removed_stays_if_it_counts_as_shipped_last() -> None:
+    """A pass was stopped behind its note, and the store came back with an earlier mark: what the mark names stays, as after any
+    pass (RET-3).
+    """
+    world = World("eu")
+    old(world, segments=5)
+    disk = world.disks["eu"]
+    names = disk.names(INBOX)
+    disk.release(INBOX, names[3])
+    world.entries["eu"].marks[SHIPPED] = names[2]
+    assert numbers(removing(world).segments) == [1, 2]
+    assert numbers(disk.segments) == numbers(objects_of(world)) == [3, 4, 5]
+
+
 def test_a_snapshot_is_read_back_once() -> None:
     """The first pass reads every piece, the next one only the heads (RET-2)."""
     world = World("eu")

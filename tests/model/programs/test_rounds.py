@@ -139,6 +139,23 @@ def test_a_range_with_too_many_entries_is_compared_as_far_as_both_published_it(m
     assert world.entries["us"].entries == world.entries["eu"].entries
 
 
+def test_of_so_many_ranges_entries_are_published_in_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many differ; in the rounds that follow others are looked into, until the regions agree (DIV-1)."""
+    monkeypatch.setattr("flk.model.programs.compare.LIMITS", small(round_ranges=2))
+    world = agreeing(60)
+    for number in range(0, 60, 15):
+        lost_at(world, number)
+    after_rounds(world, 1)
+    world.pass_time(INTERVAL)
+    before = set(objects_of(world, rounds_of("eu")))
+    looked(world, "us")
+    looked(world, "eu")
+    extents = {name for name in objects_of(world, rounds_of("eu")) if len(name.rpartition("/")[2]) == 3} - before
+    assert len(extents) == 2
+    after_rounds(world, 30, Mode.AUTO_AGGRESSIVE)
+    assert world.entries["us"].entries == world.entries["eu"].entries
+
+
 def test_a_peer_that_publishes_nothing_is_waited_for() -> None:
     """A region alone compares with nobody, and says so (DIV-1)."""
     world = agreeing()

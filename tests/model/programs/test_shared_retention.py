@@ -1,15 +1,17 @@
 """Retention where nodes share a store (RET-7, SNAP-10): every region comes to what the store has, whoever is away or lost."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.effort import few
 from tests.support.model.crash_points import AROUND
+from tests.support.model.effects_seen import watched
 from tests.support.model.sharing import SharingWorld, region_of
 from tests.support.model.world import Crash, Stop, pcs, submission
 
-from flk.model.effects import PutObject, Watermark
-from flk.model.entries.entry import Entry, Key
+from flk.model.effects import Effect, GetObject, Merge, PutObject, Store, Watermark
+from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.snapshot import Head, head_object, heads_of, read_head
 from flk.model.log.frames import log_of, segment_name, sequence_of
 from flk.model.log.hlc import Timestamp
@@ -154,6 +156,20 @@ def test_a_node_whose_log_is_declared_lost_writes_and_ships_nothing_more() -> No
     assert said(world, "us") == before
 
 
+def test_a_store_takes_nothing_from_a_node_whose_log_is_declared_lost() -> None:
+    """Not by any effect that writes entries, though the node has found out nothing (RET-7)."""
+    world = SharingWorld("eu/1", "eu/2")
+    sent(world, "eu/2", 1)
+    before = said(world, "eu")
+    ((key, entry),) = before.items()
+    claim = Claim(key, msgspec.structs.replace(entry, timestamp=Timestamp(entry.timestamp - 1)))
+    world.stores["eu"].barred.add(world.log("eu/2"))
+    for effect in (Store(claim), Merge((claim,))):
+        with pytest.raises(Unavailable, match="declared lost"):
+            world.nodes["eu/2"].perform(effect)
+    assert said(world, "eu") == before
+
+
 def test_what_a_node_had_on_its_way_to_the_object_store_is_there() -> None:
     """It was barred between its upload and the mark of that: the log ends behind that object, and is declared lost all the same."""
     world = SharingWorld("eu/1", "eu/2", "us")
@@ -207,6 +223,20 @@ def test_one_node_writes_the_snapshot_of_an_interval() -> None:
         sent(world, node, epoch)
         world.run(node, ship())
         assert bool(world.run(node, snapshot_in_turn("eu", 600.0)).name) is writes
+
+
+def test_a_pass_reads_each_snapshot_once() -> None:
+    """Older ones are looked at for what they cover; those that are kept were read already (RET-7)."""
+    world = SharingWorld(*NODES)
+    for epoch in range(4):
+        sent(world, "eu/1", epoch)
+        world.run("eu/1", ship())
+        world.pass_time(1)
+        written(world, "eu/2")
+    seen: list[Effect[object]] = []
+    world.run("eu/1", watched(retain("eu", 0.0, shared=True), seen))
+    read = [effect.name for effect in seen if isinstance(effect, GetObject) and effect.name.startswith(heads_of("eu"))]
+    assert len(read) == len(set(read)) == 4
 
 
 def test_snapshots_of_one_node_are_no_ground_to_remove_anything() -> None:

@@ -16,6 +16,7 @@ from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.snapshot import heads_of, read_head
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import segment_name
+from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.recover import reclaim, recover
@@ -436,6 +437,46 @@ def test_entries_are_read_in_bounded_pieces() -> None:
     head = read_head(written.name, world.objects.objects[written.name])
     assert [effect.limit for effect in asked] == [3] * 4
     assert [piece.lines for piece in head.pieces] == [6, 2]
+
+
+def test_what_was_written_is_told() -> None:
+    """Entries, those that gave way, and the bytes of the pieces (SNAP-1)."""
+    world = World("eu")
+    sent(world, MANY)
+    later = min(world.entries["eu"].entries.items())
+    earlier = msgspec.structs.replace(later[1], timestamp=Timestamp(later[1].timestamp - 1), digest="b" * 64)
+    world.entries["eu"].merge(Claim(later[0], earlier))
+    written = take(world)
+    pieces = [content for name, content in world.objects.objects.items() if "/pieces/" in name]
+    assert (written.entries, written.superseded, written.size) == (len(MANY), 1, sum(map(len, pieces)))
+
+
+@pytest.mark.parametrize("logged_by", ["eu", "us"])
+def test_what_gave_way_to_what_may_be_lost_is_an_entry_of_the_snapshot(logged_by: str) -> None:
+    """A peer's entry gave way to one that only this disk has: whoever begins with the snapshot gets the peer's. Where both are on
+    this disk alone, neither is written (SNAP-9).
+    """
+    world = World("eu", "us")
+    sent(world, MANY)
+    world.ingest("eu", submission(pcs(epoch=99)))
+    if logged_by == "eu":
+        world.ingest("eu", submission(pcs(epoch=100)))
+    stored = world.entries["eu"].entries
+    key = Key("default", pcs(epoch=99).pcs_id)
+    winner = stored.pop(key)
+    other = stored[Key("default", pcs(epoch=100).pcs_id)] if logged_by == "eu" else None
+    loser = msgspec.structs.replace(
+        winner,
+        region=logged_by,
+        timestamp=other.timestamp if other else Timestamp(winner.timestamp + 1),
+        digest="b" * 64,
+    )
+    for entry in (loser, winner):
+        world.entries["eu"].merge(Claim(key, entry))
+    take(world)
+    begun = Entries()
+    run(load("us", ["eu"]), MemoryNode(Disk("us"), begun, world.objects, lambda: 0.0).perform)
+    assert begun.entries.get(key) == (loser if logged_by == "us" else None)
 
 
 def test_only_what_this_disk_has_is_at_risk() -> None:

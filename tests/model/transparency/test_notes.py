@@ -2,6 +2,7 @@
 
 import contextlib
 from base64 import b64encode
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -124,6 +125,21 @@ def test_what_is_no_key_is_refused(text: str) -> None:
     """And one of which the name or the key was changed."""
     with pytest.raises(BadNote):
         Verifier.parse(text)
+
+
+@pytest.mark.parametrize("name", ["example.com/foo", "two words", "a+b", ""])
+@pytest.mark.parametrize("kind", [1, 4, 0, 2, 255])
+@pytest.mark.parametrize("size", [32, 31, 33, 0])
+def test_a_key_has_a_name_a_kind_and_32_bytes(name: str, kind: int, size: int) -> None:
+    """Each is looked at, even where the id is that of the rest (TLOG-1)."""
+    raw = bytes([kind]) + bytes(size)
+    id_ = sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
+    text = f"{name}+{id_}+{b64encode(raw).decode()}"
+    if name == "example.com/foo" and kind in {1, 4} and size == 32:
+        assert str(Verifier.parse(text)) == text
+    else:
+        with pytest.raises(BadNote):
+            Verifier.parse(text)
 
 
 def test_the_key_that_others_publish_is_read() -> None:
