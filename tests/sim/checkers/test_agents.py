@@ -167,7 +167,7 @@ def test_an_outbox_that_is_not_read_is_seen() -> None:
 
     def empty() -> Program[Contents]:
         yield from Draw()
-        return Contents((), ())
+        return Contents((), (), (), 0, 0)
 
     assert Invariant.SENT_AGAIN in play(CRASH, AWAY, open_outbox=empty)
 

@@ -56,9 +56,9 @@ class Contents(msgspec.Struct, frozen=True):
 
     pending: tuple[Queued, ...]
     dead: tuple[DeadLetter, ...]
-    unfinished: tuple[Unfinished, ...] = ()
-    size: int = 0
-    kept: int = 0
+    unfinished: tuple[Unfinished, ...]
+    size: int
+    kept: int
 
 
 class _Begun(msgspec.Struct, frozen=True, tag=True, array_like=True):
