@@ -58,10 +58,10 @@ def _told(name: str, own: Path) -> Iterator[None]:
         where = _line_in(own, error) or name
         raise UnusableInput(f"{where}: it ends the process; leave in the file only what it defines") from None
     except Exception as error:  # noqa: BLE001 (whatever the author's own code raises)
-        where = _line_in(own, error)
-        if where is None:
+        line = _line_in(own, error)
+        if line is None:
             raise UnusableInput(f"{name}: cannot be imported: {error}") from None
-        raise UnusableInput(f"{where}: {type(error).__name__}: {error}; fix the line, or what it calls") from None
+        raise UnusableInput(f"{line}: {type(error).__name__}: {error}; fix the line, or what it calls") from None
 
 
 def _line_in(own: Path, error: BaseException) -> str | None:

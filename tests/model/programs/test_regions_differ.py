@@ -56,11 +56,12 @@ def test_regions_that_agree_propose_nothing_and_count_alike() -> None:
 def test_a_node_that_shares_its_store_compares_no_counts() -> None:
     """What the region's other nodes have not shipped is not known to it (DIV-1)."""
     world = agreeing()
+    found: list[Found] = []
     for _ in range(2):
         world.pass_time(INTERVAL)
         looked(world, "eu")
-        found = world.run("us", look("us", PEERS["us"], EXAMINE, INTERVAL, shared=True))
-    assert of(found).comparison.count_percent is None
+        found.append(world.run("us", look("us", PEERS["us"], EXAMINE, INTERVAL, shared=True)))
+    assert of(found[-1]).comparison.count_percent is None
 
 
 def test_what_is_remembered_of_a_peer_is_written_when_it_is_another() -> None:
