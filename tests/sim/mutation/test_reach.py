@@ -82,7 +82,7 @@ def test_what_shared_fixtures_do_belongs_to_the_file(tmp_path: Path) -> None:
     """A test that only looks at what a fixture of the module made is chosen with it; each other test by what it does itself."""
     file = tmp_path / "test_two.py"
     file.write_text(TWO_TESTS)
-    reached = unit_tests.tested(file, tmp_path, [hlc.__name__]).reached
+    reached = unit_tests.tested(file, tmp_path, [hlc.__name__], unit_tests.QUICK).reached
     found = {name: hlc.__name__ in modules for name, modules in reached.parts.items()}
     assert found == {"test_two.py": True, "test_two.py::test_one": False, "test_two.py::test_other": True}
 

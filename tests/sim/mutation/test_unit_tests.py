@@ -26,10 +26,20 @@ def test_wrong(number):
 """
 
 
-def verdict(root: Path, *tests: str) -> str | None:
+def verdict(root: Path, *tests: str, marked: str = unit_tests.QUICK) -> str | None:
     """What the check says, in a process of its own, as mutants are tried."""
     with ProcessPoolExecutor(1, get_context("fork")) as child:
-        return child.submit(unit_tests.failing, tests, root).result()
+        return child.submit(unit_tests.failing, tests, root, marked).result()
+
+
+def test_what_is_marked_as_slow_is_asked_when_it_is_its_turn(tmp_path: Path) -> None:
+    """Not with the quick ones; what is thorough is asked of no mutant."""
+    text = "import pytest\n\n"
+    for mark in ("slow", "thorough"):
+        text += f"@pytest.mark.{mark}\ndef test_{mark}():\n    assert False\n\n"
+    (tmp_path / "test_marked.py").write_text(text)
+    assert verdict(tmp_path, "test_marked.py") is None
+    assert verdict(tmp_path, "test_marked.py", marked=unit_tests.SLOW) == "test_marked.py::test_slow"
 
 
 @pytest.mark.thorough
@@ -78,7 +88,7 @@ def test_what_tests_are_without_a_mutant_is_known_by_measuring_them_once(tmp_pat
     """Which of them fail, and the processor they take, come with the lines that they reach."""
     file = tmp_path / "test_it.py"
     file.write_text("def test_good():\n    sum(range(10**6))\n\ndef test_bad():\n    assert False\n")
-    found = unit_tests.tested(file, tmp_path, [])
+    found = unit_tests.tested(file, tmp_path, [], unit_tests.QUICK)
     assert found.failed == ("test_it.py::test_bad",)
     assert set(found.reached.parts) >= {"test_it.py::test_good", "test_it.py::test_bad"}
     assert found.seconds > 0

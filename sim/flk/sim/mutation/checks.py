@@ -185,17 +185,18 @@ class Types:
 
 @dataclass(frozen=True)
 class UnitProperties:
-    """The tests of a project, of files of some patterns, that are about the mutant's module and reach the mutant."""
+    """The tests of a project, of some files and `marked` so, that are about the mutant's module and reach the mutant."""
 
     root: Path
     patterns: tuple[str, ...]
     runs: Runs
     name: str = "unit-properties"
+    marked: str = unit_tests.QUICK
 
     @cached_property
     def configuration(self) -> str:
-        """The patterns, and a digest of all tests."""
-        return f"{' '.join(self.patterns)} {digest_of(self.root.joinpath('tests').rglob('*.py'))}"
+        """The patterns, the marks, and a digest of all tests."""
+        return f"{' '.join(self.patterns)} {self.marked} {digest_of(self.root.joinpath('tests').rglob('*.py'))}"
 
     def tested(self, module: str) -> dict[str, Tested]:
         """What the files of tests about a module are without any mutant, by name."""
@@ -205,7 +206,8 @@ class UnitProperties:
     def _tested(self, file: Path) -> Tested:
         name = str(file.relative_to(self.root)).replace("/", "-")
         digest = f"{self.runs.digest}-{digest_of([file, *unit_tests.helpers(self.root)])}"
-        return kept(f"tests-{name}", digest, Tested, lambda: unit_tests.tested(file, self.root, self.runs.modules))
+        measure = partial(unit_tests.tested, file, self.root, self.runs.modules, self.marked)
+        return kept(f"{self.name}-{name}", digest, Tested, measure)
 
     def __call__(self, mutant: Mutant) -> Finding:
         """Run the tests until one fails. Of the original it is known already."""
@@ -217,7 +219,7 @@ class UnitProperties:
         if not tests:
             return skipped("no test reaches it")
         with_mutant(mutant)
-        failed = unit_tests.failing(tests, self.root)
+        failed = unit_tests.failing(tests, self.root, self.marked)
         return survived("the tests pass that reach it") if failed is None else killed(f"{failed} fails", (failed,))
 
 

@@ -19,6 +19,8 @@ settings.register_profile(
     "mutants", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 """A mutant is not killed by a busy machine, and what kills it kills it again."""
+QUICK, SLOW = "not slow and not thorough", "slow and not thorough"
+"""Tests by their marks: those that take a moment, and those that take some seconds."""
 
 
 def tests_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
@@ -40,10 +42,10 @@ def helpers(root: Path) -> tuple[Path, ...]:
     return (*root.glob("tests/support/**/*.py"), *root.glob("tests/**/conftest.py"))
 
 
-def failing(tests: Sequence[str], root: Path) -> str | None:
-    """The first of these tests or files of tests that fails, None if all pass."""
+def failing(tests: Sequence[str], root: Path, marked: str) -> str | None:
+    """The first of these tests or files of tests that fails, None if all pass; of tests that are `marked` so."""
     seen = _Failures()
-    status = _run(tests, root, "-x", plugin=seen)
+    status = _run(tests, root, "-x", "-m", marked, plugin=seen)
     if seen.failed:
         return seen.failed[0]
     return (
@@ -61,22 +63,22 @@ class Tested(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def tested(file: Path, root: Path, modules: Iterable[str]) -> Tested:
-    """Run the tests of a file and measure what they reach of these modules."""
-    return apart(_measured, file, root, tuple(modules))
+def tested(file: Path, root: Path, modules: Iterable[str], marked: str) -> Tested:
+    """Run the tests of a file that are `marked` so, and measure what they reach of these modules."""
+    return apart(_measured, file, root, tuple(modules), marked)
 
 
-def _measured(file: Path, root: Path, modules: tuple[str, ...]) -> Tested:
+def _measured(file: Path, root: Path, modules: tuple[str, ...], marked: str) -> Tested:
     began, measurement = process_time(), Measurement(modules)
     seen = _Parts(measurement, str(file.relative_to(root)))
     with measurement.under_way():
-        _run([str(file)], root, plugin=seen)
+        _run([str(file)], root, "-m", marked, plugin=seen)
     return Tested(measurement.reached, tuple(seen.failed), process_time() - began)
 
 
 def _run(tests: Sequence[str], root: Path, *options: str, plugin: object) -> int:
     """Run tests in this process; what they print is swallowed."""
-    given = (*options, "-q", "-p", "no:cacheprovider", "--no-header", "-m", "not slow")
+    given = (*options, "-q", "-p", "no:cacheprovider", "--no-header")
     for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
         del sys.modules[name]  # what they imported is not mutated
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the lab's own plugin is among what is mutated
