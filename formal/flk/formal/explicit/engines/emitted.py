@@ -20,7 +20,11 @@ from flk.formal.explicit.search import Options
 from flk.spec import toolchain
 from flk.spec.errors import UnusableInput
 
-FLAGS = ("-O3", "-std=gnu11", "-fwrapv", "-fPIC", "-shared", "-pthread")
+FLAGS = ("-std=gnu11", "-fwrapv", "-fPIC", "-shared", "-pthread")
+LONG = 300_000
+"""Characters of source above which compilers get less to do: every action with every parameter is written out, and the time that GCC
+takes for all its optimisations grows faster than that.
+"""
 
 
 def search(ground: Ground, options: Options) -> PackedSearch:
@@ -34,7 +38,7 @@ def compiled(source: str) -> Path:
     found = toolchain.compiler()
     if found is None:
         raise UnusableInput("engine c: no C compiler is found; install gcc or clang, or choose numba or numpy")
-    return toolchain.shared_library(source, found, FLAGS)
+    return toolchain.shared_library(source, found, ("-O1" if len(source) > LONG else "-O3", *FLAGS))
 
 
 @cache
