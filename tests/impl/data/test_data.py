@@ -235,6 +235,12 @@ def test_a_check_with_the_keys_of_another_node_does_not_say_that_all_is_sound(da
     assert all(finding.fix.startswith("give the keys") for finding in found.findings)
 
 
+def test_a_row_that_has_rotted_is_told_once(data: Path) -> None:
+    """By its checksum, whose fix is another than that of an entry which the log does not say (SNAP-8)."""
+    rewrite(data, change_a_row)
+    assert all("frame" not in finding.what for finding in looked(data).findings if finding.where == "entries.sqlite")
+
+
 def test_a_log_that_is_gone_as_a_whole_is_found(data: Path) -> None:
     """With its manifest, which knew its segments; the store's watermark names the last of them (WAL-9, SNAP-8)."""
     shutil.rmtree(data / "eu.000001")

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from flk.impl.storage.rows import ENTRY_COLUMNS, EntryRow, entry_row
+from flk.impl.storage.rows import ENTRY_COLUMNS, Damaged, EntryRow, entry_row, require_checksum
 from flk.model.entries.entry import Claim, Key
 from flk.model.log.frames import Frame
 from flk.model.log.hlc import Timestamp
@@ -52,7 +52,8 @@ class Logged:
         self, connection: sqlite3.Connection, region: str, *, since: int, end: int, examined: bool
     ) -> Iterator[Stranger]:
         """Entries that the region logged from the first frame on, and from `since` on, and before `end`, and that are not what the
-        frames say; what these claim counts only if they were `examined`. The frames are forgotten, and the next begin at `end`.
+        frames say; what these claim counts only if they were `examined`. Rows whose checksum is wrong are none: that was told of
+        them. The frames are forgotten, and the next begin at `end`.
         """
         if self._begin is None:
             return
@@ -62,13 +63,21 @@ class Logged:
         query = f"select {ENTRY_COLUMNS} from entries where region = ? and timestamp >= ? and timestamp < ?"  # noqa: S608  (nothing from outside)
         for row in connection.execute(query, window):
             has_frame = _has(stamps, row[2])
-            if not has_frame or (examined and not _has(said, _told(row))):
+            if (not has_frame or (examined and not _has(said, _told(row)))) and _is_sound(row):
                 yield Stranger(Key(*row[:2]), Timestamp(row[2]), has_frame)
 
 
 def _told(row: EntryRow) -> int:
     """64 bits of what a row says, its key among it. Two that differ have the same once in 10^19 times."""
     return hash(row)
+
+
+def _is_sound(row: EntryRow) -> bool:
+    try:
+        require_checksum(row)
+    except Damaged:
+        return False
+    return True
 
 
 def _has(numbers: "array[int]", number: int) -> bool:
