@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,6 +18,8 @@ from tests.support.impl.regions import RECORDS, all_to, region, stored
 from tests.support.impl.rig import Rig
 from tests.support.model.world import EXAMINE, STORY, pcs, submission
 
+from flk.impl.data import check as checking
+from flk.impl.data import logged as comparing
 from flk.impl.data import restore as restoring
 from flk.impl.data.backup import FORMAT, LIST, Backup, back_up, listed, read, verify
 from flk.impl.data.check import Checked, check
@@ -26,8 +29,10 @@ from flk.impl.storage.directory import RESTORING
 from flk.impl.storage.rows import TOTALS, entries_of, entry_row, mark_row, text, totals_of
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk
+from flk.model.programs.examine import examine
 from flk.model.programs.ingest import ingest
 from flk.model.programs.rotate import rotate
+from flk.model.record.signing import Keyring
 from flk.spec.errors import UnusableInput
 
 
@@ -126,6 +131,32 @@ def delay_an_entry(connection: sqlite3.Connection) -> None:
     move_an_entry(connection, by=1)
 
 
+def swap_two_entries(connection: sqlite3.Connection) -> None:
+    """Two entries have each other's keys; their checksums and the totals agree."""
+    (totals,) = connection.execute("select value from marks where name = ?", (TOTALS,)).fetchone()
+    rows = connection.execute("select * from entries where region = 'eu' order by timestamp limit 2").fetchall()
+    (first, one), (second, other) = entries_of(rows)
+    swapped = [entry_row(first, other), entry_row(second, one)]
+    connection.executemany("insert or replace into entries values (?, ?, ?, ?, ?, ?, ?)", swapped)
+    more = sum(row[-1] for row in swapped) - sum(row[-1] for row in rows)
+    connection.execute(
+        "insert or replace into marks(name, value, checksum) values (?, ?, ?)",
+        mark_row(TOTALS, text(totals_of(totals).plus(0, more))),
+    )
+
+
+def change_an_outcome(connection: sqlite3.Connection) -> None:
+    """An entry has another outcome, and its checksum and the totals agree."""
+    (totals,) = connection.execute("select value from marks where name = ?", (TOTALS,)).fetchone()
+    row = connection.execute("select * from entries order by timestamp limit 1").fetchone()
+    ((key, entry),) = entries_of((row,))
+    outcome = msgspec.structs.replace(entry.outcome, accepted=not entry.outcome.accepted)
+    other = entry_row(key, msgspec.structs.replace(entry, outcome=outcome))
+    connection.execute("insert or replace into entries values (?, ?, ?, ?, ?, ?, ?)", other)
+    changed = mark_row(TOTALS, text(totals_of(totals).plus(0, other[-1] - row[-1])))
+    connection.execute("insert or replace into marks(name, value, checksum) values (?, ?, ?)", changed)
+
+
 def change_a_row(connection: sqlite3.Connection) -> None:
     """An outcome is another, and its checksum says so."""
     connection.execute("update entries set outcome = replace(outcome, 'true', 'false')")
@@ -147,6 +178,8 @@ def drop_a_table(connection: sqlite3.Connection) -> None:
         (lose_an_entry, "eu.000001/"),
         (move_an_entry, "entries.sqlite"),
         (delay_an_entry, "eu.000001/"),
+        (swap_two_entries, "entries.sqlite"),
+        (change_an_outcome, "entries.sqlite"),
         (change_a_row, "entries.sqlite"),
         (lose_rows, "entries.sqlite"),
         (drop_a_table, "entries.sqlite"),
@@ -182,6 +215,36 @@ def test_a_segment_that_is_missing_or_cut_is_found(data: Path) -> None:
     assert "eu.000001/000000000002" in wheres(looked(data))
     path.unlink()
     assert "eu.000001/000000000002" in wheres(looked(data))
+
+
+def test_entries_are_compared_with_as_many_frames_as_memory_takes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one, too, the entries of a sound store are what their frames claim, and two that were swapped are not (SNAP-8)."""
+    monkeypatch.setattr(comparing, "AT_ONCE", 1)
+    monkeypatch.setattr(checking, "AT_ONCE", 1)
+    assert not looked(data).findings
+    rewrite(data, swap_two_entries)
+    assert sum("is not what the frame claims" in finding.what for finding in looked(data).findings) == 2
+
+
+def test_a_check_with_the_keys_of_another_node_does_not_say_that_all_is_sound(data: Path) -> None:
+    """No frame claims anything then, so each entry is told, with the fix; and the first few alone, by name (SNAP-8)."""
+    others = partial(examine, Keyring({}))
+    found = check(data, others)
+    assert found.claims == 0
+    assert wheres(found) == {"entries.sqlite"}
+    assert all(finding.fix.startswith("give the keys") for finding in found.findings)
+
+
+def test_a_row_that_has_rotted_is_told_once(data: Path) -> None:
+    """By its checksum, whose fix is another than that of an entry which the log does not say (SNAP-8)."""
+    rewrite(data, change_a_row)
+    assert all("frame" not in finding.what for finding in looked(data).findings if finding.where == "entries.sqlite")
+
+
+def test_a_log_that_is_gone_as_a_whole_is_found(data: Path) -> None:
+    """With its manifest, which knew its segments; the store's watermark names the last of them (WAL-9, SNAP-8)."""
+    shutil.rmtree(data / "eu.000001")
+    assert {f"eu.000001/{number:012d}" for number in (1, 2)} <= wheres(looked(data))
 
 
 @pytest.mark.slow
@@ -274,6 +337,13 @@ def test_a_backup_goes_into_an_empty_directory_and_so_does_what_is_restored(data
         restore(tmp_path / "out", data)
     with pytest.raises(UnusableInput, match="no backup"):
         restore(data, tmp_path / "new")
+    with pytest.raises(UnusableInput, match="a directory of its own, outside"):
+        back_up(data, data / "within" / "it")
+    with pytest.raises(UnusableInput, match="a directory of its own, outside"):
+        restore(tmp_path / "out", tmp_path / "out" / "within")
+    assert not (data / "within").exists()
+    with pytest.raises(UnusableInput, match="no node's"):
+        back_up(tmp_path, tmp_path / "more")
 
 
 def test_a_backup_of_a_later_format_is_refused_with_the_fix(data: Path, tmp_path: Path) -> None:

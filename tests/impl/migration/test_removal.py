@@ -416,6 +416,23 @@ def test_a_removal_is_paused_and_goes_on(region: Region) -> None:
     region.check_placed("a", "b")
 
 
+def test_a_removal_that_was_paused_is_taken_back(region: Region) -> None:
+    """The pause was for the copying: it does not stop the way back, from which nothing else would lead on."""
+    planned(region)
+    with steps.migrating(region.url, "eu") as shards, steps.migrating(region.url, "eu") as other:
+
+        def told(_: object) -> None:
+            if steps.status(other).phase is Phase.DUAL and not steps.status(other).paused:
+                steps.pause(other)
+
+        with pytest.raises(Paused):
+            steps.start(shards, 2.0, told)
+        steps.go_back(shards, RATE, quiet)
+        assert steps.status(other).phase is None
+    region.submit("key-0", "key-60")
+    region.check_placed("a", "b", "c")
+
+
 def test_rows_that_rotted_in_the_shard_are_waited_for(region: Region) -> None:
     """What was set aside of them is durable and decides nothing yet: it must not go with the shard (DUP-8)."""
     removed(region, until=Phase.CUT_OVER)

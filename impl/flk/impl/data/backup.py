@@ -70,9 +70,10 @@ def unwatched(name: str, size: int) -> None:
 def back_up(data: Path, out: Path, progress: Progress = unwatched) -> Backup:
     """Copy a data directory to a new directory, while its node works on.
 
-    Raises UnusableInput if `out` holds anything, or if `data` cannot be read.
+    Raises UnusableInput if `out` holds anything, or lies in `data`, or if `data` cannot be read.
     """
     whose = identity(data)
+    require_apart(out, data, "a backup goes")
     if (data / NAME).exists():
         raise UnusableInput(
             f"{data}: a part of its entries is in the cold tier, and a copy of the directory would not have them; instead keep the"
@@ -98,6 +99,12 @@ def back_up(data: Path, out: Path, progress: Progress = unwatched) -> Backup:
         (out / f"{LIST}.new").replace(out / LIST)
         sync_directory(out)
     return backup
+
+
+def require_apart(inner: Path, outer: Path, what: str) -> None:
+    """Return unless a directory lies in another, to whose life its own would be bound. Raises UnusableInput."""
+    if outer.resolve() in inner.resolve().parents:
+        raise UnusableInput(f"{inner}: lies in {outer}; {what} into a directory of its own, outside")
 
 
 def read(out: Path) -> Backup:

@@ -5,8 +5,6 @@ it.
 """
 
 import sqlite3
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -16,6 +14,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from flk.impl.data.cold import ColdKeys, cold_keys
+from flk.impl.data.logged import NO_END, Logged
 from flk.impl.data.reading import STORE, LogFiles, identity, logs, removed_now, rows_of, store_of
 from flk.impl.storage.cold_index import NAME
 from flk.impl.storage.directory import Identity, is_member
@@ -37,10 +36,11 @@ from flk.impl.storage.rows import (
 from flk.impl.storage.soundness import require_head, require_tables
 from flk.impl.storage.trouble import usable
 from flk.model.entries.entry import Claim, Entry, Key, precedence
-from flk.model.log.frames import Frame, log_of, scan, sequence_of
+from flk.model.log.frames import CorruptSegment, Frame, log_of, scan, sequence_of
 from flk.model.log.hlc import ZERO, Timestamp, at, text, wall_seconds
 from flk.model.log.manifest import (
     Inventory,
+    Manifest,
     altered,
     compacted,
     forgotten,
@@ -64,7 +64,9 @@ MAX_ROWS = 20  # rows of the store that are told one by one
 
 REBUILD = "stop the node, move entries.sqlite away and start it: it is rebuilt from snapshot and log"
 RESTART = "start the node, which mends its log and puts back from its objects what it can"
-OTHER_KEYS = "give the keys that the node had, and if they are right, keep the directory and rebuild the store"
+OTHER_KEYS = (
+    "give the keys and options that the node had, and if they are right, keep the directory and rebuild the store"
+)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -102,8 +104,8 @@ def check(
 ) -> Checked:
     """Check a data directory, without changing anything in it. `wall`: wall time in seconds.
 
-    With `examine`, every frame that claims something is looked for in the store. Timestamps are kept in memory, eight bytes a
-    frame. Raises UnusableInput if the directory cannot be read.
+    With `examine`, every frame that claims something is looked for in the store, and every entry of the region is compared with
+    what its frame claims. Raises UnusableInput if the directory cannot be read.
     """
     run = _Check(identity(data), examine, wall, progress)
     if is_member(data):
@@ -137,9 +139,10 @@ class _Check:
         self._notes: list[str] = []
         self._store: _Store | None = None
         self._cold: ColdKeys | None = None
-        self._stamps = array("Q")
+        self._logged = Logged()
+        self._strangers = 0
         self._removed: Timestamp = ZERO
-        self._segments = self._entries = self._claims = self._waiting = 0
+        self._segments = self._frames = self._entries = self._claims = self._waiting = 0
 
     def found(self, where: str, what: str, fix: str) -> None:
         """Note a finding."""
@@ -155,7 +158,7 @@ class _Check:
             self._notes.append("frames were not compared with the store: give the node's keys with --keys")
         return Checked(
             self._segments,
-            len(self._stamps),
+            self._frames,
             self._entries,
             self._claims,
             self._waiting,
@@ -229,13 +232,20 @@ class _Check:
 
     def logs(self, found: Iterable[LogFiles]) -> None:
         """Every segment of every log, its manifest, and its frames in the store."""
+        own = f"{self._whose.region}.{self._whose.identity:06d}"
+        is_there = False
         for log in found:
-            inbox = log.name == f"{self._whose.region}.{self._whose.identity:06d}"
+            inbox = log.name == own
+            is_there |= inbox
             for segment in self._log(log, inbox=inbox):
                 self._segments += 1
                 self._progress(segment.name)
                 if inbox:
                     self._own(segment)
+        if self._applied and log_of(self._applied) != own:
+            self._notes.append(f"the store was made of {log_of(self._applied)}, and this disk's log is {own}")
+        if not is_there:  # what the store says of it tells of a log that is gone as a whole
+            self._manifest(Inventory(own, (), (), None, frozenset(), self._wall), self._applied)
 
     def _log(self, log: LogFiles, *, inbox: bool) -> Iterator[_Segment]:
         manifest = log.noted
@@ -246,6 +256,7 @@ class _Check:
             name = log.segment(path)
             if not path.exists() and sequence_of(name) <= removed_now(path.parent):
                 manifest = manifest._replace(notes=compacted(manifest.notes, sequence_of(name)))
+                self._is_removed(manifest)
                 continue  # its node removed it meanwhile
             with usable(path):
                 content = path.read_bytes()
@@ -265,9 +276,12 @@ class _Check:
             self._notes.append(
                 f"{log.name} was removed up to its segment {last}, which snapshots cover: nothing there was compared"
             )
-            self._removed = max(self._removed, *(note.clock for note in manifest.notes if note.removed))
+            self._is_removed(manifest)
         inventory = Inventory(log.name, tuple(glances), manifest.notes, log.marked, frozenset(), self._wall)
         self._manifest(inventory, self._applied if inbox else "")
+
+    def _is_removed(self, manifest: Manifest) -> None:
+        self._removed = max(self._removed, *(note.clock for note in manifest.notes if note.removed))
 
     def _manifest(self, inventory: Inventory, applied: str) -> None:
         missing = gaps(inventory, applied)
@@ -286,13 +300,27 @@ class _Check:
         return self._store.marks.get(APPLIED, "") if self._store else ""
 
     def _own(self, segment: _Segment) -> None:
-        self._stamps.extend(frame.timestamp for frame in segment.frames)
-        if self._store is None or self._examine is None:
-            return
+        self._frames += len(segment.frames)
         due = log_of(self._applied) == log_of(segment.name) and segment.name <= self._applied
         frames = iter(segment.frames)
         while some := tuple(islice(frames, AT_ONCE)):
-            self._look_up(segment.name, claims_of(some, self._whose.region, self._examine), self._store, due=due)
+            claims: tuple[Claim, ...] = ()
+            if self._store is not None and self._examine is not None:
+                claims = self._claimed(segment.name, some, self._examine)
+                self._look_up(segment.name, claims, self._store, due=due)
+            if self._store is not None and not self._had_others:
+                self._logged.add(some, claims)
+                if self._logged.is_full:
+                    self._compare(self._store, self._logged.end)
+
+    def _claimed(self, name: str, frames: tuple[Frame, ...], examine: Examine) -> tuple[Claim, ...]:
+        """What frames claim; nothing from the first on that states a policy which nobody vouches for (POL-5)."""
+        try:
+            return claims_of(frames, self._whose.region, examine)
+        except CorruptSegment as unvouched:
+            self.found(name, str(unvouched), OTHER_KEYS)
+            self._examine = None
+            return ()
 
     def _look_up(self, name: str, claims: tuple[Claim, ...], store: _Store, *, due: bool) -> None:
         rows = rows_of(store.connection, [claim.key.pcs_id for claim in claims])
@@ -312,22 +340,38 @@ class _Check:
             what = "is not in the store" if found is None else "is earlier than what the store has"
             self.found(name, f"{key.tenant}/{key.pcs_id}, logged at {text(entry.timestamp)}, {what}", REBUILD)
 
+    @property
+    def _had_others(self) -> bool:
+        """Whether the region has had other logs, from which its entries may come."""
+        return self._whose.identity > 1 or bool(self._store and self._store.marks.get(REPLAYED + self._whose.region))
+
     def entries_are_logged(self) -> None:
-        """Every entry of this region is in its log, as far as that reaches."""
-        if self._store is None or not self._stamps:
+        """Every entry of this region is what its frame claims, as far as the log reaches."""
+        if self._store is None or not self._frames:
             return
-        if self._whose.identity > 1 or self._store.marks.get(REPLAYED + self._whose.region):
+        if self._had_others:
             self._notes.append("entries were not looked for in the log: the region has had other logs")
             return
+        self._compare(self._store, NO_END)
+        if self._strangers > MAX_ROWS:
+            self.found(STORE, f"{self._strangers - MAX_ROWS} more entries are not what the log says", OTHER_KEYS)
+
+    def _compare(self, store: _Store, end: int) -> None:
+        """Compare the entries that were logged before `end` with the frames at hand, which are all since the last comparison."""
         self._progress("entries")
-        logged = array("Q", sorted(self._stamps))
-        query = "select tenant, pcs_id, timestamp from entries where region = ? and timestamp >= ?"
-        for tenant, pcs_id, stamp in self._store.connection.execute(
-            query, (self._whose.region, max(logged[0], self._removed + 1))
+        examined = self._examine is not None
+        for key, stamp, has_frame in self._logged.strangers(
+            store.connection, self._whose.region, since=self._removed + 1, end=end, examined=examined
         ):
-            place = bisect_left(logged, stamp)
-            if place == len(logged) or logged[place] != stamp:
-                what = f"entry {tenant}/{pcs_id} was logged at {text(stamp)}, and no segment has that frame"
+            self._strangers += 1
+            if self._strangers > MAX_ROWS:
+                continue
+            entry = f"entry {key.tenant}/{key.pcs_id}"
+            if has_frame:
+                what = f"{entry} is not what the frame claims that was logged at {text(stamp)}"
+                self.found(STORE, what, OTHER_KEYS)
+            else:
+                what = f"{entry} was logged at {text(stamp)}, and no segment has that frame"
                 self.found(STORE, what, f"put the segment that held it back, or {OTHER_KEYS}")
 
 

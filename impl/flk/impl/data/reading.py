@@ -54,6 +54,8 @@ def removed_now(log: Path) -> int:
 
 def identity(data: Path) -> Identity:
     """Whose disk a directory is. Raises UnusableInput if it is no node's."""
+    if data.is_dir() and not (data / IDENTITY).exists():
+        raise UnusableInput(f"{data}: has no file {IDENTITY!r}, so it is no node's; name the data directory of a node")
     with usable(data / IDENTITY):
         content = (data / IDENTITY).read_bytes()
     try:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from flk.impl.data.backup import Backup, File, Progress, is_whole, listed, unwatched, verify
+from flk.impl.data.backup import Backup, File, Progress, is_whole, listed, require_apart, unwatched, verify
 from flk.impl.data.reading import IDENTITY
 from flk.impl.storage.directory import RESTORING
 from flk.impl.storage.record import sync_directory, write_whole
@@ -18,8 +18,10 @@ def restore(out: Path, data: Path, progress: Progress = unwatched) -> Backup:
     """Verify a backup, and copy it to a directory that is empty, or in which restoring the same backup was cut short.
 
     No node starts there until all of it is copied: the identity comes last, and a file says until then what is under way. Raises
-    UnusableInput, before anything is written, if the backup is not whole or the directory holds anything else.
+    UnusableInput, before anything is written, if the backup is not whole or the directory holds anything else, or lies in the
+    backup.
     """
+    require_apart(data, out, "a backup is restored")
     backup = verify(out, progress)
     with usable(data):
         data.mkdir(mode=0o700, parents=True, exist_ok=True)

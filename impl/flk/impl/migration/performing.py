@@ -164,7 +164,7 @@ class Migrator:
         move = self._shards.layout.move
         self._note(move.phase if move is not None else Phase.PLANNED)
         if self._shards.registrar.ask(lambda store: store.noted(PAUSE)) == self._move.name:
-            raise Paused("the migration is paused; `flk migrate start` goes on")
+            raise Paused("the migration is paused; give the same command again, and it goes on")
 
     def _note(self, phase: Phase) -> None:
         progress = Progress(self._move.name, phase, self._keys)

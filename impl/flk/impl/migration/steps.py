@@ -63,21 +63,54 @@ def status(shards: Shards) -> Status:
     return Status(names, move.shard, move.phase, move.keys, done, paused, move.leaves)
 
 
-def pause(shards: Shards) -> None:
-    """Ask the migrator to stop where it is. Nodes go on. Raises UnusableInput if there is none to stop."""
-    _set_pause(shards, _on_its_way(shards).name)
+def pause(shards: Shards) -> Phase:
+    """Ask the migrator to stop where it is; its phase. Nodes go on. Raises UnusableInput if there is none to stop."""
+    move = on_its_way(shards)
+    _set_pause(shards, move.name)
+    return move.phase
+
+
+def on_its_way(shards: Shards) -> Move:
+    """The migration that is on its way. Raises UnusableInput if there is none."""
+    move = shards.follow().move
+    if move is not None and move.leaves and move.phase is Phase.ROLLED_BACK:
+        raise UnusableInput("the migration was rolled back; end that with `flk migrate rollback --yes`")
+    if move is None or move.phase is Phase.ROLLED_BACK:
+        raise UnusableInput(_OVER)
+    return move
+
+
+def to_cut_over(shards: Shards) -> Move:
+    """The migration that `cut_over` would go on with. Raises UnusableInput if there is none, or it is not that far."""
+    return _in_phase(shards, {Phase.VERIFIED, Phase.CUT_OVER}, "verify first, with `flk migrate start`")
+
+
+def to_clean_up(shards: Shards) -> Move:
+    """The migration that `clean_up` would go on with. Raises as `to_cut_over`."""
+    return _in_phase(shards, {Phase.CUT_OVER, Phase.CLEANED}, "cut over first, with `flk migrate cutover`")
+
+
+def to_go_back(shards: Shards) -> Move:
+    """The migration that `go_back` would take back. Raises UnusableInput if there is none, or there is no way back."""
+    move = shards.follow().move
+    if move is not None and move.phase is Phase.PLANNED:
+        raise UnusableInput(
+            "nothing has moved yet, so nothing is to be rolled back; another plan takes the place of this one"
+        )
+    known = {Phase.DUAL, Phase.VERIFIED, Phase.CUT_OVER, Phase.ROLLED_BACK}
+    return _in_phase(shards, known, "keys are being deleted, so there is no way back; go on with `flk migrate cleanup`")
 
 
 def start(shards: Shards, rate: float, told: Told) -> Phase:
     """Turn dual writes on, copy every key that moves, and verify. Raises UnusableInput, Paused, Unavailable."""
-    move = _on_its_way(shards)
+    move = on_its_way(shards)
     _set_pause(shards, "")
     return _drive(Migrator(shards, move, told), migrate(rate), Phase.VERIFIED)
 
 
 def cut_over(shards: Shards, settle: float, told: Told) -> Phase:
     """Let the shards that get them decide claims of the keys that move, and the others follow. Raises as `start`."""
-    move = _in_phase(shards, {Phase.VERIFIED, Phase.CUT_OVER}, "verify first, with `flk migrate start`")
+    move = to_cut_over(shards)
     _set_pause(shards, "")
     return _drive(Migrator(shards, move, told), migrate(settle=settle), Phase.CUT_OVER)
 
@@ -86,7 +119,7 @@ def clean_up(shards: Shards, rate: float, settle: float, told: Told) -> Layout:
     """Delete the keys that have moved from the shards that had them, and end the migration; a shard that leaves is left empty, and
     what gave way in it is kept. Raises as `start`.
     """
-    move = _in_phase(shards, {Phase.CUT_OVER, Phase.CLEANED}, "cut over first, with `flk migrate cutover`")
+    move = to_clean_up(shards)
     _set_pause(shards, "")
     _drive(Migrator(shards, move, told), migrate(rate, settle, stays=bool(move.leaves)), None)
     return shards.layout if move.leaves else shards.go_on(shards.layout.over())
@@ -94,8 +127,8 @@ def clean_up(shards: Shards, rate: float, settle: float, told: Told) -> Layout:
 
 def go_back(shards: Shards, rate: float, told: Told) -> Phase:
     """Let the old shards serve alone again; those that a shard's keys were copied to keep none of them. Raises as `start`."""
-    known = {Phase.DUAL, Phase.VERIFIED, Phase.CUT_OVER, Phase.ROLLED_BACK}
-    move = _in_phase(shards, known, "keys are being deleted, so there is no way back; go on with `flk migrate cleanup`")
+    move = to_go_back(shards)
+    _set_pause(shards, "")
     if not move.leaves:
         return _drive(Migrator(shards, move, told), roll_back(), None)
     phase = _drive(Migrator(shards, move, told), take_back(rate), None)
@@ -120,15 +153,6 @@ def _drive(migrator: Migrator, program: Program[Phase], until: Phase | None) -> 
     except StopIteration as stop:
         phase: Phase = stop.value
         return phase
-
-
-def _on_its_way(shards: Shards) -> Move:
-    move = shards.follow().move
-    if move is not None and move.leaves and move.phase is Phase.ROLLED_BACK:
-        raise UnusableInput("the migration was rolled back; end that with `flk migrate rollback --yes`")
-    if move is None or move.phase is Phase.ROLLED_BACK:
-        raise UnusableInput(_OVER)
-    return move
 
 
 def _in_phase(shards: Shards, phases: set[Phase], otherwise: str) -> Move:

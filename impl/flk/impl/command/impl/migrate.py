@@ -35,6 +35,14 @@ Weaker = Annotated[
 Rate = Annotated[float, typer.Option(min=0.001, help="Keys a second, at most.")]
 Settle = Annotated[float, typer.Option(min=0.0, help="Seconds to wait before the step, with both sides written.")]
 _PACE = CONSTANTS.migration
+_NEXT = {
+    "planned": "`flk migrate start`",
+    "dual": "`flk migrate start`",
+    "verified": "`flk migrate cutover --yes`",
+    "cut_over": "`flk migrate cleanup --yes`",
+    "cleaned": "`flk migrate cleanup --yes`",
+}
+"""By the phase of a migration, what goes on with it."""
 _MEND = (
     "a shard that is away cannot leave, since only it has its keys: start it, promote its standby, or put back what its"
     " server held"
@@ -90,10 +98,10 @@ def start(
     from flk.impl.migration import steps
 
     with _ring(store, region, weaker=accept_weaker_store) as shards:
-        if not _would(shards, "turn dual writes on, copy and verify", json=json, dry_run=dry_run):
+        if not _would(shards, steps.on_its_way, "turn dual writes on, copy and verify", json=json, dry_run=dry_run):
             with _progress(shards) as told:
-                steps.start(shards, rate, told)
-            _tell(shards, "verified; go on with `flk migrate cutover --yes`", json=json)
+                phase = steps.start(shards, rate, told)
+            _tell(shards, f"{phase}; go on with {_NEXT[phase]}", json=json)
 
 
 @_commands.command()
@@ -109,8 +117,7 @@ def pause(*, store: Store, region: Region = "eu", json: Json = False, accept_wea
     from flk.impl.migration import steps
 
     with _ring(store, region, weaker=accept_weaker_store) as shards:
-        steps.pause(shards)
-        _tell(shards, "paused; `flk migrate start` goes on", json=json)
+        _tell(shards, f"paused; {_NEXT[steps.pause(shards)]} goes on", json=json)
 
 
 @_commands.command()
@@ -128,7 +135,7 @@ def cutover(
     from flk.impl.migration import steps
 
     with _ring(store, region, weaker=accept_weaker_store) as shards:
-        if not _would(shards, "let the keys' new shards decide", json=json, dry_run=dry_run):
+        if not _would(shards, steps.to_cut_over, "let the keys' new shards decide", json=json, dry_run=dry_run):
             _require(yes, "cutover")
             with _progress(shards) as told:
                 steps.cut_over(shards, settle, told)
@@ -156,7 +163,7 @@ def rollback(
     from flk.impl.migration import steps
 
     with _ring(store, region, weaker=accept_weaker_store) as shards:
-        if not _would(shards, "let the old shards serve alone again", json=json, dry_run=dry_run):
+        if not _would(shards, steps.to_go_back, "let the old shards serve alone again", json=json, dry_run=dry_run):
             _require(yes, "rollback")
             leaving = _leaving(shards)
             with _progress(shards) as told:
@@ -185,7 +192,7 @@ def cleanup(
     from flk.impl.migration import steps
 
     with _ring(store, region, weaker=accept_weaker_store) as shards:
-        if not _would(shards, "delete what moved from the old shards", json=json, dry_run=dry_run):
+        if not _would(shards, steps.to_clean_up, "delete what moved from the old shards", json=json, dry_run=dry_run):
             _require(yes, "cleanup")
             leaving = _leaving(shards)
             with _progress(shards) as told:
@@ -222,8 +229,10 @@ def _leaving(shards: "Shards") -> str:
     return shards.layout.move.leaves if shards.layout.move is not None else ""
 
 
-def _would(shards: "Shards", what: str, *, json: bool, dry_run: bool) -> bool:
+def _would(shards: "Shards", concerned: Callable[["Shards"], object], what: str, *, json: bool, dry_run: bool) -> bool:
+    """Whether this is a dry run: then say what the command would do, if it is not refused."""
     if dry_run:
+        concerned(shards)
         _tell(shards, f"would {what}", json=json)
     return dry_run
 
