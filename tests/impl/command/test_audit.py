@@ -126,6 +126,8 @@ def test_an_empty_place_and_a_leaf_that_is_not_there_are_told(tmp_path: Path) ->
     """With the fix."""
     (tmp_path / "empty").mkdir()
     assert "`checkpoint`" in flk("audit", "verify", f"file://{tmp_path}/empty", "--key", KEY).stderr
+    nowhere = flk("audit", "verify", f"file://{tmp_path}/nowhere", "--key", KEY)
+    assert (nowhere.returncode, "check that this user may read" in nowhere.stderr) == (2, True), nowhere.stderr
     done = flk("audit", "prove", stored(tmp_path / "log", leaves_of(3)), "3", "--key", KEY)
     assert (done.returncode, "there is no leaf 3" in done.stderr) == (2, True)
 

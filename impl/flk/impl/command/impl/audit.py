@@ -246,7 +246,9 @@ def opened(url: str, key: str) -> Iterator[tuple["Log", "Verifier"]]:
     try:
         yield Log(open_objects(url), verifier), verifier
     except Unavailable as refusal:
-        raise UnusableInput(f"{url}: {refusal.detail}; try again later") from None
+        raise UnusableInput(
+            f"{url}: {refusal.detail}; check that this user may read and write there, or try again later"
+        ) from None
     except (BadLog, BadNote) as bad:
         mend = "" if isinstance(bad, Foreign) else "; keep the objects as they are, and go by the runbook FLKAuditFork"
         typer.echo(f"✗ {plain(str(bad))}{mend}", err=True)
