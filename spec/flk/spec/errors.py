@@ -19,7 +19,12 @@ def writing(path: str | PathLike[str], what: str = "") -> Iterator[None]:
         yield
     except OSError as error:
         problem = f"{path}: {what} cannot be written" if what else f"{path}: cannot be written"
-        raise UnusableInput(f"{problem}: {error.strerror}; name a file in a directory that exists") from None
+        mend = (
+            "let this user write there"
+            if isinstance(error, PermissionError)
+            else "name a file in a directory that exists"
+        )
+        raise UnusableInput(f"{problem}: {error.strerror}; {mend}") from None
 
 
 class MissingExtra(UnusableInput):

@@ -164,6 +164,7 @@ def test_a_proof_is_of_its_note(calendar: Calendar) -> None:
     ("arguments", "said"),
     [
         (("--by", "rfc3161", "--endpoint", "http://127.0.0.1:9"), "--ca"),
+        (("--by", "opentimestamps", "--endpoint", "calendar.example"), "is no URL of HTTP; it is like https://"),
         (("--by", "opentimestamps", "--endpoint", "http://127.0.0.1:9"), "try again later"),
         (("--by", "opentimestamps", "--endpoint", "http://127.0.0.1:9", "--name", "../x"), "--name"),
     ],

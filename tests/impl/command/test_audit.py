@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.support.impl.audited import stored
-from tests.support.impl.command import flk
+from tests.support.impl.command import flk, flk_here
 from tests.support.model.transparency import LOG, WITNESS, leaves_of
 
-from flk.model.transparency.notes import Signature, Verifier, read_note, signed, signed_by
+from flk.model.transparency.notes import Signature, Verifier, private_text, read_note, signed, signed_by
 
 KEY = str(LOG.verifier)
 
@@ -41,6 +41,32 @@ def test_a_monitor_takes_growth_and_refuses_a_fork(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert "TLOG-5" in done.stderr
         assert state.read_bytes() == kept
+
+
+def test_a_monitor_refuses_a_log_that_is_gone(tmp_path: Path) -> None:
+    """Who keeps a checkpoint of it knows better than that the place is wrong (TLOG-5)."""
+    url, state = stored(tmp_path / "log", leaves_of(100)), tmp_path / "state"
+    watch = ("audit", "monitor", url, "--key", KEY, "--state", str(state))
+    assert flk_here(*watch).returncode == 0
+    kept = state.read_bytes()
+    (tmp_path / "log" / "checkpoint").unlink()
+    done = flk_here(*watch)
+    assert (done.returncode, "TLOG-5: the log had 100 leaves" in done.stderr) == (1, True), done.stderr
+    assert state.read_bytes() == kept
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage"])
+@pytest.mark.parametrize("command", ["monitor", "witness"])
+def test_what_was_kept_and_is_no_checkpoint_now_is_no_beginning(tmp_path: Path, command: str, content: bytes) -> None:
+    """A monitor that began anew would take a fork, and a witness would cosign one: both ask, and leave the file."""
+    url, state = signed_by_log(tmp_path / "log", leaves_of(9)), tmp_path / "state"
+    state.write_bytes(content)
+    (tmp_path / "witness.key").write_text(private_text("witness.example/w", bytes(32)))
+    by = ("--with", str(tmp_path / "witness.key")) if command == "witness" else ()
+    done = flk_here("audit", command, url, "--key", KEY, "--state", str(state), *by)
+    assert (done.returncode, "put back what it had" in done.stderr) == (2, True), done.stderr
+    assert state.read_bytes() == content
+    assert not (tmp_path / "log" / "cosigned").exists()
 
 
 @pytest.mark.slow
@@ -76,10 +102,10 @@ def cosigned(log: Path, cosign: Callable[[str, int], Signature]) -> None:
 @pytest.mark.parametrize(
     ("key", "spoil", "code", "said"),
     [
-        (KEY, "tile/0/000.p/9", 1, "TLOG-3"),
+        (KEY, "tile/0/000.p/9", 1, "go by the runbook FLKAuditFork"),
         (KEY, "tile/entries/000.p/9", 1, "TLOG-3"),
         (KEY, "checkpoint", 1, "TLOG-1"),
-        (str(WITNESS.verifier), "", 1, "TLOG-2"),
+        (str(WITNESS.verifier), "", 1, f"it says it is of {LOG.name}: give that log's key\n"),
         (str(WITNESS.witness), "", 2, "key of a witness"),
         ("nonsense", "", 2, "NAME+ID+KEY"),
     ],
@@ -100,8 +126,22 @@ def test_an_empty_place_and_a_leaf_that_is_not_there_are_told(tmp_path: Path) ->
     """With the fix."""
     (tmp_path / "empty").mkdir()
     assert "`checkpoint`" in flk("audit", "verify", f"file://{tmp_path}/empty", "--key", KEY).stderr
+    nowhere = flk("audit", "verify", f"file://{tmp_path}/nowhere", "--key", KEY)
+    assert (nowhere.returncode, "check that this user may read" in nowhere.stderr) == (2, True), nowhere.stderr
     done = flk("audit", "prove", stored(tmp_path / "log", leaves_of(3)), "3", "--key", KEY)
     assert (done.returncode, "there is no leaf 3" in done.stderr) == (2, True)
+
+
+def test_a_key_is_not_written_over_another_and_has_a_name(tmp_path: Path) -> None:
+    """With the fix."""
+    made = str(tmp_path / "made.key")
+    assert flk_here("audit", "key", "example.com/eu", made).returncode == 0
+    again = flk_here("audit", "key", "example.com/eu", made)
+    assert (again.returncode, "already" in again.stderr and "name another" in again.stderr) == (2, True), again.stderr
+    for name in ("a+b", "a b", ""):
+        done = flk_here("audit", "key", name, str(tmp_path / "other.key"))
+        assert (done.returncode, f"{name!r} is no name of a key" in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "other.key").exists()
 
 
 @pytest.mark.slow

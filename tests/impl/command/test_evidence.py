@@ -7,6 +7,7 @@ import pytest
 from pypdf import PdfReader
 from tests.support.impl.audited import stored
 from tests.support.impl.command import flk_here as flk
+from tests.support.impl.operated import operated
 from tests.support.model.compliance import INSIDE, PERIOD, leaf
 from tests.support.model.transparency import LOG, objects_over
 
@@ -199,12 +200,13 @@ def test_results_of_tests_are_read_by_the_names_that_evidence_has() -> None:
         (lambda c: reading.claims("f", c), b"{}"),
         (lambda c: reading.run("f", c), b"[]"),
         (lambda c: list(reading.samples("f", c)), b"not a scrape{"),
+        (lambda c: list(reading.samples("f", c)), b'{\n"version": "1.1.0"\n}'),
         (lambda c: list(reading.samples("f", c)), b"\xff"),
     ],
 )
 def test_what_is_no_source_is_refused(read: object, content: bytes) -> None:
     """With the command that writes one."""
-    with pytest.raises(UnusableInput, match=r"it is to be|write it with"):
+    with pytest.raises(UnusableInput, match=r"^f: ['\w].*(it is to be|write it with)"):
         read(content)  # type: ignore[operator]  # a function
 
 
@@ -218,9 +220,27 @@ def test_what_is_no_source_is_refused(read: object, content: bytes) -> None:
         (("--metrics", "http://127.0.0.1:1/metrics"), "cannot be read"),
         (("--to", "1960-01-01"), "is not after"),
         (("--from", "yesterday"), "is no time"),
+        (("--from", "0001-01-01T00:00:00+14:00"), "is no time"),
+        (("--to", "9999-12-31T23:59:59-14:00"), "is no time"),
     ],
 )
 def test_unusable_input_is_named(more: tuple[str, ...], said: str) -> None:
     """Exit code 2, and the fix."""
     done = flk("evidence", "soc2", *SPAN, *more)
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.slow
+def test_a_scrape_that_takes_a_token_is_asked_for_as_a_file(tmp_path: Path) -> None:
+    """The listener of operators answers nobody else."""
+    with operated(tmp_path) as node:
+        done = flk("evidence", "soc2", *SPAN, "--metrics", f"{node.admin_url}/metrics")
+    assert (done.returncode, "asks for a token; keep what it answers" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_report_is_made_at_a_time_that_there_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No year beyond 9999."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "99999999999999999")
+    done = flk("evidence", "gdpr", *SPAN, "--html", f"{home}/report.html")
+    assert (done.returncode, done.stderr.startswith("flk: SOURCE_DATE_EPOCH: ")) == (2, True), done.stderr
+    assert not (home / "report.html").exists()

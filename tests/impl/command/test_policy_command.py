@@ -65,6 +65,7 @@ def test_a_policy_goes_from_a_file_into_force_at_a_node_that_serves(tmp_path: Pa
         assert node.public.submit(DEVIATING[0]).status == 202
 
         assert "nobody signed it" in flk("register", policy, *at)[1]
+        assert "name its admin listener" in flk("history", "--node", node.server.url, "--token-file", token)[1]
         assert flk("sign", policy, "--keys", keys, "--key", "ops")[0] == 0
         assert flk("check", policy, "--keys", keys)[0] == 0
         data, own = tmp_path / "data", tmp_path / "keys.toml"

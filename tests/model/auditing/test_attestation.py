@@ -106,7 +106,7 @@ def test_what_is_none_is_refused(content: bytes) -> None:
 def test_other_keys_show_nothing() -> None:
     """Of the worker, of the log, and one that is for cosignatures."""
     for log, by in ((LOG.verifier, LOG.verifier), (OTHER.verifier, WITNESS.verifier), (LOG.verifier, WITNESS.witness)):
-        with pytest.raises((BadAttestation, BadNote)):
+        with pytest.raises((BadAttestation, BadNote), match=r"has not signed .*; .*give .* key"):
             verify(attested(3), log, by)
 
 

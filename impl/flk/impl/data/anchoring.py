@@ -84,6 +84,8 @@ class Asked(NamedTuple):
     @classmethod
     def of(cls, by: str, endpoint: str, name: str, ca: Path | None) -> "Asked":
         """What options say. Raises UnusableInput."""
+        if not endpoint.startswith(("http://", "https://")):
+            raise UnusableInput(f"--endpoint: {endpoint!r} is no URL of HTTP; it is like https://tsa.example/tsr")
         if by == "rfc3161" and ca is None:
             raise UnusableInput("--ca: a time-stamp is worth what its authority is; name the PEM file of the root")
         if not name.replace("-", "").isalnum():

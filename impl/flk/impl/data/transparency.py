@@ -65,14 +65,15 @@ class Log:
         """Cosign the latest signed checkpoint, if it extends the one kept in a file, and keep it there; how many leaves it has, if
         there is one. Raises BadLog, Unavailable; UnusableInput for a file that cannot be used.
         """
-        kept: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+        kept = _kept(state, self._key)
+        own: dict[type[Effect[Any]], Callable[[Any], Any]] = {
             PutObject: lambda e: self._objects.put(e.name, e.content),
             ListObjects: lambda e: self._objects.names(e.prefix, e.after),
-            Marked: lambda _: _kept(state).decode(errors="replace"),
+            Marked: lambda _: kept,
             Mark: partial(_mark, state),
             Clock: lambda _: at(time.time()),
         }
-        return self.run(witness("", self._key, signer), kept).size
+        return self.run(witness("", self._key, signer), own).size
 
     def run(self, program: Program[R], own: Mapping[type[Effect[Any]], Callable[[Any], Any]] = {}) -> R:
         """Run a program that reads objects of the log, and has these effects of its `own`. Raises what it raises."""
@@ -92,15 +93,11 @@ def monitor(
     Raises BadLog, with the file as it was, if not: the two checkpoints, both signed, are the proof. BadNote for a checkpoint that
     is none; UnusableInput for a file that cannot be used.
     """
-    kept = _kept(state)
-    if kept:
-        try:
-            read_checkpoint(kept, key)
-        except BadNote as bad:
-            raise UnusableInput(f"{state}: {bad}; it is not what a monitor of this log has kept") from None
-    log.checkpoint()
+    kept = _kept(state, key)
+    if not kept:  # nothing is known of the log: no checkpoint is no alarm, but the wrong place
+        log.checkpoint()
     own: dict[type[Effect[Any]], Callable[[Any], Any]] = {
-        Marked: lambda _: kept.decode(),
+        Marked: lambda _: kept,
         Mark: partial(_mark, state),
     }
     before, now = log.run(watch("", key, witnesses), own)
@@ -113,10 +110,24 @@ def _mark(state: Path, effect: Mark) -> bool:
     return True
 
 
-def _kept(state: Path) -> bytes:
-    """What a file has; nothing, if there is none."""
+def _kept(state: Path, key: Verifier) -> str:
+    """The checkpoint of the log that a file keeps; nothing, if there is no file.
+
+    A file that has become empty, or another, is no beginning: whoever took it for one would forget what was signed before (TLOG-5).
+    Raises UnusableInput.
+    """
     with usable(state):
-        return state.read_bytes() if state.exists() else b""
+        if not state.exists():
+            return ""
+        content = state.read_bytes()
+    try:
+        read_checkpoint(content, key)
+    except BadNote as bad:
+        raise UnusableInput(
+            f"{state}: this is no checkpoint of the log that was kept ({bad}); put back what it had, or name a file that is not"
+            " there, to begin anew"
+        ) from None
+    return content.decode()
 
 
 def _keep(state: Path, content: bytes) -> None:

@@ -149,6 +149,10 @@ def _fetched(url: str, trust: Trust | None) -> bytes:
             ) as http,
             http.stream("GET", url) as answer,
         ):
+            if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+                raise UnusableInput(
+                    f"{url}: asks for a token; keep what it answers to `curl -H` in a file, and name that"
+                )
             if answer.status_code != httpx.codes.OK:
                 raise UnusableInput(f"{url}: the answer is {answer.status_code}; name the address of a node's /metrics")
             content = b""

@@ -79,4 +79,5 @@ def samples(name: str, content: bytes) -> Iterator[Sample]:
             for sample in family.samples:
                 yield Sample(sample.name, dict(sample.labels), float(sample.value))
     except (ValueError, KeyError, IndexError) as error:
-        raise UnusableInput(f"{name}: {error}; it is to be what a node answers at /metrics, or its address") from None
+        why = str(error) or "this is no text of Prometheus"
+        raise UnusableInput(f"{name}: {why}; it is to be what a node answers at /metrics, or its address") from None

@@ -20,6 +20,7 @@ _MENDS = {
     errno.ENOENT: "check the path, and that its file system is mounted",
     errno.ENOTDIR: "name a directory",
     errno.EEXIST: "name a directory",
+    errno.EISDIR: "name a file",
     errno.EIO: "replace the disk",
 }
 

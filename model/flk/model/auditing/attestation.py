@@ -109,7 +109,7 @@ def verify(content: bytes, log: Verifier, by: Verifier) -> Shown:
         raise BadAttestation(f"AUD-9: it is no envelope of DSSE: {error}") from None
     signed = pre_authenticated(envelope.payload_type, payload)
     if not any(_accepts(by, signed, each) for each in signatures):
-        raise BadAttestation(f"AUD-9: {by.name} has not signed it")
+        raise BadAttestation(f"AUD-9: {by.name} has not signed it; give the key of the worker that has")
     try:
         statement = msgspec.json.decode(payload, type=Statement)
     except msgspec.DecodeError as error:

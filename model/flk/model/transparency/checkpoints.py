@@ -16,6 +16,10 @@ class BadLog(Exception):
     """A log that is not what it signed: which object, and what is wrong with it."""
 
 
+class Foreign(BadNote):
+    """A note that the key of this log has not signed: whose it says it is, and which key to give."""
+
+
 class Checkpoint(NamedTuple):
     """The tree of a log: its name, how many leaves it has, and its root. `more` are lines that say something else.
 
@@ -37,13 +41,18 @@ class Checkpoint(NamedTuple):
 
 
 def read_checkpoint(content: bytes, key: Verifier) -> Checkpoint:
-    """The checkpoint in a note that a log has signed. Raises BadNote for another log's, and for what is none."""
+    """The checkpoint in a note that a log has signed. Raises Foreign for another log's, BadNote for what is none."""
     note = read_note(content)
     if key not in signed_by(note, (key,)):
-        raise BadNote(f"TLOG-2: {key.name} has not signed this checkpoint")
+        origin = note.text.partition("\n")[0]
+        raise Foreign(
+            f"TLOG-2: {key.name} has not signed this checkpoint; it says it is of {origin}: give that log's key"
+        )
     found = checkpoint_of(note.text)
     if found.origin != key.name:
-        raise BadNote(f"TLOG-2: a checkpoint of {found.origin!r}, and the key is that of {key.name}")
+        raise Foreign(
+            f"TLOG-2: a checkpoint of {found.origin!r}, and the key is that of {key.name}; give that log's key"
+        )
     return found
 
 

@@ -117,8 +117,7 @@ class Signer(NamedTuple):
         raw = decode_base64(spelt)
         if (private, key) != ("PRIVATE", "KEY") or raw is None or len(raw) != 33 or raw[0] != Kind.NOTE:
             raise BadNote("this is no key that signs notes; it is written PRIVATE+KEY+NAME+ID+KEY")
-        if not _NAME.fullmatch(name):
-            raise BadNote(f"{name!r} is no name of a key: it has no space and no +")
+        _require_name(name)
         found = cls(name, Ed25519PrivateKey(raw[1:]))
         if found.verifier.key_id.hex() != id_:
             raise BadNote(f"the id of the key of {name} is {found.verifier.key_id.hex()}, so name or key were changed")
@@ -148,10 +147,14 @@ class Signer(NamedTuple):
 
 def private_text(name: str, seed: bytes) -> str:
     """A key that signs notes, from its 32 bytes, as `Signer.parse` reads it. Raises BadNote for what is no name."""
+    _require_name(name)
     signer = Signer(name, Ed25519PrivateKey(seed))
-    text = f"PRIVATE+KEY+{name}+{signer.verifier.key_id.hex()}+{b64encode(bytes([Kind.NOTE]) + seed).decode()}"
-    Signer.parse(text)
-    return text
+    return f"PRIVATE+KEY+{name}+{signer.verifier.key_id.hex()}+{b64encode(bytes([Kind.NOTE]) + seed).decode()}"
+
+
+def _require_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise BadNote(f"{name!r} is no name of a key: it has no space and no +; write one as example.com/eu")
 
 
 def read_note(content: bytes) -> Note:

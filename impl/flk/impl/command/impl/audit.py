@@ -135,8 +135,13 @@ def key(
         text = private_text(name, os.urandom(32))
     except BadNote as bad:
         raise UnusableInput(str(bad)) from None
-    with usable(file), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-        made.write(f"{text}\n")
+    with usable(file):
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise UnusableInput(f"{file}: there is such a file already, which may be a key; name another") from None
+        with os.fdopen(descriptor, "w") as made:
+            made.write(f"{text}\n")
     signer = Signer.parse(text)
     typer.echo(f"{signer.verifier}\n{signer.witness}")
 
@@ -233,7 +238,7 @@ def opened(url: str, key: str) -> Iterator[tuple["Log", "Verifier"]]:
     from flk.impl.data.transparency import Log
     from flk.impl.storage.objects import open_objects
     from flk.model.refusal import Unavailable
-    from flk.model.transparency.checkpoints import BadLog
+    from flk.model.transparency.checkpoints import BadLog, Foreign
     from flk.model.transparency.notes import BadNote, Kind
     from flk.spec.errors import UnusableInput
 
@@ -241,7 +246,10 @@ def opened(url: str, key: str) -> Iterator[tuple["Log", "Verifier"]]:
     try:
         yield Log(open_objects(url), verifier), verifier
     except Unavailable as refusal:
-        raise UnusableInput(f"{url}: {refusal.detail}; try again later") from None
+        raise UnusableInput(
+            f"{url}: {refusal.detail}; check that this user may read and write there, or try again later"
+        ) from None
     except (BadLog, BadNote) as bad:
-        typer.echo(f"✗ {plain(str(bad))}", err=True)
+        mend = "" if isinstance(bad, Foreign) else "; keep the objects as they are, and go by the runbook FLKAuditFork"
+        typer.echo(f"✗ {plain(str(bad))}{mend}", err=True)
         raise typer.Exit(Verdict.VIOLATED.exit_code) from None

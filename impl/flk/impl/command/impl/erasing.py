@@ -34,9 +34,9 @@ def erase(
 ) -> None:
     """Erase leaves from an audit log: name them in a leaf first, and replace their content once that is published.
 
-    Each run does what can be done now; repeat it until nothing is left. It is about the audit log: stores, logs, snapshots and
-    backups keep theirs as long as the guide on erasure says. Exit code 0: nothing is left; 1: some is, or the log is not what it
-    has signed; 2: unusable input.
+    Each run does what can be done now; repeat it until nothing is left. It is about the audit log: what workers made of it
+    (`attested/`, `enriched/`), stores, logs, snapshots and backups keep theirs as long as the guide on erasure says. Exit code 0:
+    nothing is left; 1: some is, or the log is not what it has signed; 2: unusable input.
     """
     from flk.impl.data.erasing import erase_in
     from flk.impl.storage.objects import open_objects

@@ -32,6 +32,7 @@ commands = typer.Typer(
 )
 app.add_typer(commands)
 
+_LATEST = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
 EXAMPLE = """\
 Example: flk evidence {framework} --from 2026-01-01 --to 2026-04-01 --log s3://logs/audit/eu --key example.com/eu+… --tests t.xml
 --run run.json --metrics https://node:8080/metrics --html report.html --pack report.zip --sign auditor.key
@@ -245,9 +246,9 @@ def _period(begin: str, end: str) -> "Period":
 def _moment(option: str, text: str) -> float:
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):  # the latter: a time whose year in UTC is 0 or 10000
         raise UnusableInput(f"{option}: {text!r} is no time; write 2026-01-01, or 2026-01-01T12:00:00Z") from None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def _now() -> float:
@@ -255,6 +256,6 @@ def _now() -> float:
     said = os.environ.get("SOURCE_DATE_EPOCH")
     if said is None:
         return float(int(time.time()))
-    if not said.isdecimal():
+    if not said.isdecimal() or float(said) > _LATEST:
         raise UnusableInput(f"SOURCE_DATE_EPOCH: {said!r} is no number of seconds since 1970; unset it, or give one")
     return float(said)

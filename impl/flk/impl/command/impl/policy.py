@@ -247,6 +247,8 @@ def _asked(node: str, token_file: Path, body: bytes | None) -> "Ruling":
             problem = msgspec.json.decode(refused.read(), type=Problem).error
         except msgspec.DecodeError:
             problem = f"status {refused.code}"
+        if refused.code == 404:
+            problem = "has no policies to tell; name its admin listener (`flk serve --admin-port`)"
         raise UnusableInput(plain(f"{node}: {problem}")) from None
     except (URLError, OSError, msgspec.DecodeError) as error:
         raise UnusableInput(plain(f"{node}: does not answer ({error}); name its admin listener")) from None
