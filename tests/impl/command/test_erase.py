@@ -9,7 +9,7 @@ import pytest
 from tests.support.impl.audited import audit_options, objects_in, stored
 from tests.support.impl.command import flk_here as flk
 from tests.support.impl.operated import Operated, operated
-from tests.support.model.transparency import LOG
+from tests.support.model.transparency import LOG, WITNESS
 from tests.support.model.world import HONEST, STORY, pcs, submission
 
 from flk.impl.data.transparency import Log
@@ -18,6 +18,7 @@ from flk.model.record.merkle import verify_inclusion_of
 from flk.model.transparency.checkpoints import read_checkpoint
 from flk.model.transparency.erased import hash_of, place
 from flk.model.transparency.leaves import Sought
+from flk.model.transparency.notes import private_text
 from flk.model.transparency.steps import read_step
 from flk.model.transparency.tiles import unpacked
 
@@ -92,6 +93,37 @@ def test_a_tenant_is_erased_and_the_log_verifies(tmp_path: Path) -> None:
     assert "1 leaves are erased, 0 more" in verified.stdout
     assert holding(tmp_path) == []
     assert json.loads(flk(*erase, "--json").stdout)["done"] is True
+
+
+@pytest.mark.slow
+def test_results_of_workers_go_wherever_they_are(tmp_path: Path) -> None:
+    """Those of the erased leaf, and no others, at the place that is named (ERA-5)."""
+    url, into = f"file://{tmp_path}/objects/audit/eu", f"file://{tmp_path}/results"
+    (tmp_path / "results").mkdir()
+    (tmp_path / "worker.key").write_text(private_text(WITNESS.name, bytes(range(1, 33))))
+    erase = ("audit", "erase", url, *KEY, "--tenant", "other", *WHY, "--do")
+    files = ("--queue", str(tmp_path / "queue"), "--attest", str(tmp_path / "worker.key"), "--into", into)
+    with operated(tmp_path, audit_options(tmp_path)) as node:
+        for sent in STORY:
+            node.public.submit(sent)
+        until(lambda: (tmp_path / "objects/audit/eu/checkpoint").exists() and size_in(url) == 6)
+        worked = flk("audit", "work", url, *KEY, *files)
+        assert worked.returncode == 0, worked.stderr
+        before = results_in(tmp_path / "results")
+        assert flk(*erase).returncode == 1
+        until(lambda: size_in(url) == 7)
+        assert flk(*erase).returncode == 0
+        assert results_in(tmp_path / "results") == before
+        assert flk(*erase, "--into", into).returncode == 0
+    gone = before - results_in(tmp_path / "results")
+    assert {name.partition("/")[0] for name in gone} == {"attested", "enriched"}
+    assert len({name.partition("/")[2] for name in gone}) == 1
+    assert len(gone) < len(before)
+
+
+def results_in(directory: Path) -> set[str]:
+    """What workers wrote of leaves."""
+    return {f"{path.parent.name}/{path.name}" for path in directory.rglob("*.json") if path.parent.name != "report"}
 
 
 @pytest.mark.slow

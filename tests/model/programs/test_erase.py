@@ -1,18 +1,31 @@
 """Erasing leaves from a region's log: named, published, replaced; and the region goes on (ERA-1, ERA-3, ERA-4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from tests.support.model.audit_log import PREFIX, kinds, leaves_in, published, write
-from tests.support.model.transparency import LOG, asked, objects_over
+from tests.support.model.transparency import LOG, WITNESS, asked, objects_over
 from tests.support.model.world import STORY, World
 
-from flk.model.effects import Clock, Effect, GetObject, ListObjects, PutObject, ReplaceObject, TakeIn
+from flk.model.auditing.attestation import attest, attested_name
+from flk.model.auditing.derived import enriched, enriched_name
+from flk.model.auditing.results import results_of
+from flk.model.effects import (
+    Clock,
+    DeleteObject,
+    Effect,
+    GetObject,
+    ListObjects,
+    PutObject,
+    ReplaceObject,
+    TakeIn,
+)
 from flk.model.log.hlc import at
 from flk.model.memory.auditing import AuditIndex
 from flk.model.memory.parts import Objects
 from flk.model.programs.erase import Erasing, erase
 from flk.model.programs.proofs import audit
+from flk.model.record.merkle import inclusion_proof
 from flk.model.refusal import unavailable
 from flk.model.runtime import run
 from flk.model.transparency.checkpoints import BadLog
@@ -48,6 +61,7 @@ def erased(
         GetObject: lambda e: objects.get(e.name),
         PutObject: lambda e: objects.put(e.name, e.content),
         ReplaceObject: lambda e: objects.replace(e.name, e.damaged, e.content),
+        DeleteObject: lambda e: objects.delete(e.name),
         ListObjects: lambda e: objects.names(e.prefix, e.after),
         Clock: lambda _: at(9.0),
         TakeIn: lambda _: None,
@@ -87,6 +101,51 @@ def test_what_is_erased_is_nowhere_in_the_log() -> None:
     assert kinds(after)["erased"] == sum(mine in leaf for leaf in before)
     assert kinds(after)["erasure"] == 1
     assert erased(world.objects) == Erasing(0, 0, (), 0)
+
+
+def worked(world: World, numbers: Sequence[int], leaves: Sequence[bytes]) -> set[str]:
+    """Workers enrich and attest these leaves, of all that there are; the objects that they write."""
+    note = world.objects.objects[f"{PREFIX}checkpoint"]
+    made = {}
+    for number in numbers:
+        proof = tuple(inclusion_proof(leaves, number))
+        content = attest(published(world.objects.objects), note, number, leaves[number], proof, WITNESS)
+        made[PREFIX + attested_name(number)] = content
+        made[PREFIX + enriched_name(number)] = enriched(LOG.name, number, leaves[number])
+    world.objects.objects |= made
+    return set(made)
+
+
+def test_what_workers_made_of_an_erased_leaf_goes() -> None:
+    """Its attestation, and what is written of what it is about; not before the erasure is published, and of no other leaf. What is
+    written of the erased leaf afterwards stays (ERA-5).
+    """
+    world = told()
+    leaves = leaves_in(world.objects.objects)
+    mine = [number for number, leaf in enumerate(leaves) if SOUGHT.is_in(leaf)]
+    made = worked(world, range(len(leaves)), leaves)
+    erased(world.objects)
+    assert made <= world.objects.objects.keys()
+    write(world)
+    assert made <= world.objects.objects.keys()
+
+    def locked(effect: Effect[object]) -> None:
+        if isinstance(effect, DeleteObject):
+            raise unavailable("the object is locked")
+
+    kept = erased(world.objects, meet=locked)
+    assert (len(kept.kept), kept.is_done) == (2 * len(mine), False)
+    assert erased(world.objects).is_done
+    gone = {PREFIX + name for number in mine for name in results_of(number)}
+    assert made - world.objects.objects.keys() == gone
+    assert 0 < len(gone) < len(made)
+    later = PREFIX + enriched_name(mine[0])
+    left = _leaves(world, published(world.objects.objects).size)
+    world.objects.objects[later] = enriched(LOG.name, mine[0], left[mine[0]])
+    assert erased(world.objects) == Erasing(0, 0, (), 0)
+    world.objects.objects[later] = b"what nobody can read"
+    assert erased(world.objects).replaced == 1
+    assert later not in world.objects.objects
 
 
 def _leaves(world: World, size: int) -> list[bytes]:

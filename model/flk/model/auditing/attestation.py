@@ -99,6 +99,15 @@ def attest(checkpoint: Checkpoint, note: bytes, index: int, leaf: bytes, proof: 
     return msgspec.json.encode(Envelope(b64encode(payload).decode(), PAYLOAD_TYPE, (signed,)))
 
 
+def leaf_in(content: bytes) -> bytes | None:
+    """The leaf that an attestation has, whoever signed that; None if it is no attestation."""
+    try:
+        payload = b64decode(msgspec.json.decode(content, type=Envelope).payload, validate=True)
+        return msgspec.json.decode(payload, type=Statement).predicate.leaf
+    except ValueError:
+        return None
+
+
 def verify(content: bytes, log: Verifier, by: Verifier) -> Shown:
     """What an attestation shows, by the keys of the log and of the worker. Raises BadAttestation, BadNote."""
     try:

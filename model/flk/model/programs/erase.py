@@ -1,17 +1,19 @@
-"""Erasing leaves from an audit log: first a leaf that names them, and once that is published, their content (ERA-1 to ERA-3).
+"""Erasing leaves from an audit log: first a leaf that names them, and once that is published, their content (ERA-1 to ERA-5).
 
     read the published log      which leaves are about what is sought, which are named as erased, which are still there
     add a step                  with leaves that name those that are not yet
     replace                     in steps and tiles of leaves, each of the named leaves by its hash
+    delete                      what workers wrote of the named leaves
 
-The first and the last are one pass: what it names is replaced by a pass after the next checkpoint. Nothing is replaced that the
+The first and the last are one pass: what it names is replaced by a pass after the next checkpoint. Nothing is touched that the
 published log does not name, and whatever stops a pass, the next one does what is missing.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from flk.model.effects import Clock, GetObject, ListObjects, Program, ReplaceObject
+from flk.model.auditing.results import FOLDERS, is_of, results_of
+from flk.model.effects import Clock, DeleteObject, GetObject, ListObjects, Program, ReplaceObject
 from flk.model.log.hlc import text
 from flk.model.programs.audit_log import AuditLog
 from flk.model.programs.checkpoint import CHECKPOINT
@@ -31,7 +33,7 @@ AT_ONCE = 500
 class Erasing(NamedTuple):
     """What a pass found and did. `sought` leaves are about what is to be erased and still there; `unnamed` of them the log
     does not name as erased: a pass that does something names them, and they wait for a checkpoint. `holding` objects have content
-    of named leaves, of which `replaced` were replaced, and `kept` were not, and why.
+    of named leaves, of which `replaced` were replaced or deleted, and `kept` were not, and why.
     """
 
     sought: int
@@ -82,7 +84,7 @@ def erase(prefix: str, log: Verifier, sought: Sought, reason: str, *, do: bool) 
     unnamed = read.unnamed
     if do and unnamed:
         yield from _name(prefix, published, unnamed, reason)
-    holders = yield from _holders(prefix, read.named)
+    holders = [*(yield from _holders(prefix, read.named)), *(yield from _results(prefix, read.named))]
     kept: list[str] = []
     for holder in holders if do else ():
         kept += yield from _replace(holder)
@@ -91,11 +93,11 @@ def erase(prefix: str, log: Verifier, sought: Sought, reason: str, *, do: bool) 
 
 
 class _Holder(NamedTuple):
-    """An object with the content of named leaves, and what it is to be."""
+    """An object with the content of named leaves, and what it is to be; None if it is to go."""
 
     name: str
     content: bytes
-    without: bytes
+    without: bytes | None
 
 
 def _published(prefix: str, log: Verifier) -> Program[Checkpoint]:
@@ -152,6 +154,20 @@ def _holders(prefix: str, erased: Mapping[int, str]) -> Program[list[_Holder]]:
     return found
 
 
+def _results(prefix: str, erased: Mapping[int, str]) -> Program[list[_Holder]]:
+    """The objects that workers wrote of named leaves while these were there (AUD-8, AUD-9)."""
+    there: set[str] = set()
+    for folder in FOLDERS if erased else ():
+        there.update((yield from ListObjects(prefix + folder)))
+    found: list[_Holder] = []
+    for number, hashed in sorted(erased.items()):
+        for name in sorted(there.intersection(prefix + each for each in results_of(number))):
+            content = yield from _got(name)
+            if is_of(content, hashed):
+                found.append(_Holder(name, content, None))
+    return found
+
+
 def _without(leaves: Sequence[bytes], first: int, erased: Mapping[int, str]) -> list[bytes] | None:
     """The leaves, each named one by its hash; None if none of them is there."""
     without = [
@@ -164,8 +180,11 @@ def _without(leaves: Sequence[bytes], first: int, erased: Mapping[int, str]) -> 
 
 
 def _replace(holder: _Holder) -> Program[list[str]]:
-    """Replace an object, if it still is what was read; else what keeps it."""
+    """Replace an object, if it still is what was read, or delete it; else what keeps it."""
     try:
+        if holder.without is None:
+            yield from DeleteObject(holder.name)
+            return []
         if (yield from ReplaceObject(holder.name, holder.content, holder.without)):
             return []
     except Unavailable as refusal:

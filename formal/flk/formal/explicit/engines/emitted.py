@@ -22,9 +22,7 @@ from flk.spec.errors import UnusableInput
 
 FLAGS = ("-std=gnu11", "-fwrapv", "-fPIC", "-shared", "-pthread")
 LONG = 300_000
-"""Characters of source above which compilers get less to do: every action with every parameter is written out, and the time that GCC
-takes for all its optimisations grows faster than that.
-"""
+"""Characters of source above which the compiler optimises less: GCC would take minutes, which it seldom wins back."""
 
 
 def search(ground: Ground, options: Options) -> PackedSearch:

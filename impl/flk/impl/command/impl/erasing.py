@@ -29,14 +29,18 @@ def erase(
     record: Annotated[
         str | None, typer.Option("--id", help="Only those about the record with this id.", metavar="PCS_ID")
     ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(help="Where workers write their results; beside the log unless named.", metavar="URL"),
+    ] = None,
     do: Annotated[bool, typer.Option("--do", help="Erase; without it, only tell what would be.")] = False,
     json: Json = False,
 ) -> None:
     """Erase leaves from an audit log: name them in a leaf first, and replace their content once that is published.
 
-    Each run does what can be done now; repeat it until nothing is left. It is about the audit log: what workers made of it
-    (`attested/`, `enriched/`), stores, logs, snapshots and backups keep theirs as long as the guide on erasure says. Exit code 0:
-    nothing is left; 1: some is, or the log is not what it has signed; 2: unusable input.
+    Each run does what can be done now; repeat it until nothing is left. It is about the audit log, and what workers made of its
+    leaves: stores, logs, snapshots and backups keep theirs as long as the guide on erasure says. Exit code 0: nothing is left; 1:
+    some is, or the log is not what it has signed; 2: unusable input.
     """
     from flk.impl.data.erasing import erase_in
     from flk.impl.storage.objects import open_objects
@@ -45,7 +49,9 @@ def erase(
     if not reason.strip() or len(reason) > LONGEST or not reason.isprintable():
         raise UnusableInput(f"--reason: it is a line of 1 to {LONGEST} characters; name the request, not the person")
     with opened(url, key) as (_, verifier):
-        erasing = erase_in(open_objects(url), verifier, Sought(tenant, record), reason, do=do)
+        erasing = erase_in(
+            open_objects(url), open_objects(into or url), verifier, Sought(tenant, record), reason, do=do
+        )
     if json:
         typer.echo(msgspec.json.encode({**erasing._asdict(), "done": erasing.is_done}))
     else:
