@@ -395,6 +395,37 @@ DAMAGE = ("rot", "salvage", "what_rots_and_is_salvaged", "what_rotted_is_gone", 
 """What speaks of damaged disks: stories that need none are shorter without."""
 
 
+@protocol.always("WAL-1", "WAL-4")
+def what_did_not_rot_is_in_a_log() -> Term:
+    """Of all that was logged, one frame at most is in no log any more, and only where one rotted: salvage loses nothing else."""
+
+    def is_nowhere(k: Term, s: Term) -> Term:
+        return claimed[k, s] & forall(Log, Segment, lambda n, g: ~logged[n, g, k, s])
+
+    return forall(
+        Record,
+        Record,
+        Stamp,
+        Stamp,
+        lambda j, k, t, s: implies(
+            is_nowhere(j, t), exists(Log, lambda n: rotted[n]) & implies(is_nowhere(k, s), (j == k) & (t == s))
+        ),
+    )
+
+
+@protocol.always("WAL-4")
+def a_frame_is_twice_where_it_was_uploaded() -> Term:
+    """What was salvaged stays where it was only in the object store."""
+    return forall(
+        Log,
+        Segment,
+        Segment,
+        Record,
+        Stamp,
+        lambda n, g, h, k, s: implies(logged[n, g, k, s] & logged[n, h, k, s] & (g < h), uploaded[n, g]),
+    )
+
+
 @protocol.always("WAL-5")
 def nothing_is_logged_before_service() -> Term:
     """A node that has never served has nothing in its log."""
