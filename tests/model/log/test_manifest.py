@@ -1,5 +1,6 @@
 """The manifest of a log: what is gone is named, what is there is not, and frames behind damage are believed only where they fit."""
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -259,6 +260,26 @@ def test_a_frame_behind_damage_is_believed_only_within_what_its_segment_can_hold
     assert found.damage
     fits = begun[0] - minute <= stamp <= (NOW + 4 + minute if segment == 2 else NOW + 2 if noted else begun[1])
     assert (forged in believed(found, name, inventory)) is fits
+
+
+@pytest.mark.parametrize("source", ["wall", "mark", "frames"])
+def test_in_the_last_segment_whatever_is_latest_bounds_a_frame_behind_damage(source: str) -> None:
+    """Wall time, what was noted, or what is believed: no frame is further ahead than a minute (WAL-8)."""
+    minute, hour = 60_000 << 16, 3_600_000 << 16
+    disk = disk_of([2])
+    (name,) = disk.names(INBOX)
+    late = Timestamp(NOW + hour)
+    content = bytes(disk.segments[name])[:-3]
+    if source == "frames":
+        content = bytes(disk.segments[name]) + data(Frame(late, b"late"), disk.salt(name))
+    inventory = disk.inspect(INBOX, late if source == "wall" else NOW)._replace(
+        notes=(), mark=Note(1, clock=late if source == "mark" else Timestamp(NOW + 1))
+    )
+    for stamp, fits in ((late + minute, True), (late + minute + 1, False)):
+        forged = Frame(Timestamp(stamp), b"behind")
+        found = scan(content + b"???" + data(forged, disk.salt(name)), disk.salt(name))
+        assert found.damage
+        assert (forged in believed(found, name, inventory)) is fits
 
 
 @given(st.integers(1, 4))

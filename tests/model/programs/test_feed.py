@@ -26,6 +26,7 @@ from flk.model.memory.parts import Entries, Objects
 from flk.model.programs.feed import Fed, feed, feed_prefix, follow
 from flk.model.programs.replay import PREFIX, replay
 from flk.model.programs.ship import ship
+from flk.model.refusal import Unavailable
 from flk.model.runtime import run
 
 DEFAULT, OTHER = "default", "other"
@@ -315,6 +316,27 @@ def test_whoever_comes_second_leaves_what_is_there() -> None:
         == tuple(objects(world, DEFAULT))
         == tuple(name.removeprefix(feed_prefix(DEFAULT)) for name in hidden)
     )
+
+
+def test_what_cannot_be_put_in_its_place_is_not_passed_over() -> None:
+    """Somebody changes a damaged object while it is written again: the pass ends there, and the next goes on from it (FEED-3)."""
+    world = shipped()
+    world.run("eu", feed("eu", DEFAULT))
+    made = objects(world, DEFAULT)
+    first = world.objects.names(feed_prefix(DEFAULT), "")[0]
+    world.objects.objects[first] = b"damaged"
+    world.entries["eu"].marks.clear()
+    node = world.nodes["eu"]
+
+    def performed(effect: Effect[Any]) -> Any:
+        if isinstance(effect, ReplaceObject):
+            world.objects.objects[effect.name] = b"damaged otherwise"
+        return node.perform(effect)
+
+    with pytest.raises(Unavailable, match="is taken, and cannot be read"):
+        run(feed("eu", DEFAULT), performed)
+    world.run("eu", feed("eu", DEFAULT))
+    assert objects(world, DEFAULT) == made
 
 
 def test_an_object_store_that_hides_what_is_fed_breaks_no_chain(monkeypatch: pytest.MonkeyPatch) -> None:
