@@ -1,10 +1,12 @@
 """The client over real sockets, each record in a request of its own: every verdict, every trouble, what a connection survives."""
 
+import asyncio
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import pytest
@@ -16,9 +18,13 @@ from flk.client import Client, Submission, Summary, UnusableInput
 from flk.impl.agent import WORKERS
 from flk.impl.agent.outbox import Outbox
 from flk.impl.client import asynchronous
+from flk.impl.client.posting import Posting, _Due
+from flk.impl.http.trust import Trust
+from flk.model.flow.submission import Response
 from flk.model.record.record import decode
 from flk.spec.constants import Outbox as Policy
 
+R = TypeVar("R")
 PROMPT = Policy(max_attempts=5, base_delay_seconds=0.001, max_delay_seconds=0.004, timeout_seconds=10.0)
 OK = Answer(200)
 
@@ -110,6 +116,59 @@ def test_one_submission_that_gets_no_verdict_does_not_stop_the_others(tmp_path: 
     assert (summary.acknowledged, summary.pending) == ({200: 29}, 1)
     with Outbox(tmp_path) as outbox:
         assert [item.submission.body for item in outbox.pending] == [unlucky]
+
+
+def posted(posts: Callable[[Posting], Coroutine[object, object, R]]) -> R:
+    """What posting over one connection comes to; nobody waits for more than a minute for what never comes."""
+    with serving(lambda *_: OK) as peer:
+
+        async def run() -> R:
+            posting = Posting(peer.url, 10.0, 1, Trust(), None, batches=False)
+            try:
+                return await asyncio.wait_for(posts(posting), 60)
+            finally:
+                await posting.close()
+
+        return asyncio.run(run())
+
+
+def test_who_posts_when_an_answer_comes_does_not_wait_for_a_connection_that_rests() -> None:
+    """At once, before the loop does anything else: the connection is free as soon as nothing is due (OUT-2)."""
+
+    async def one_after_the_other(posting: Posting) -> list[Response | None]:
+        return [await posting.post(item) for item in numbered(3)]
+
+    assert [answer and answer.status for answer in posted(one_after_the_other)] == [200, 200, 200]
+
+
+def test_who_posts_when_all_is_closed_gets_no_answer() -> None:
+    """Nor do those who wait for a connection then."""
+
+    async def closed(posting: Posting) -> list[Response | None]:
+        waiting = [asyncio.create_task(posting.post(item)) for item in numbered(3)]
+        await asyncio.sleep(0)
+        await posting.close()
+        return [*(await asyncio.gather(*waiting)), await posting.post(numbered(1)[0])]
+
+    assert posted(closed) == [None] * 4
+
+
+def test_what_nobody_expected_ends_one_post_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect in what makes a request: who waits for that gets no answer, and the next are posted."""
+    broken = iter([True])
+    make = Posting._single
+
+    async def single(self: Posting, due: _Due) -> Response | None:
+        if next(broken, False):
+            raise LookupError("a defect")
+        return await make(self, due)
+
+    monkeypatch.setattr(Posting, "_single", single)
+
+    async def together(posting: Posting) -> list[Response | None]:
+        return await asyncio.gather(*map(posting.post, numbered(3)))
+
+    assert [answer and answer.status for answer in posted(together)] == [None, 200, 200]
 
 
 def test_connections_that_are_closed_after_each_answer_lose_nothing(tmp_path: Path) -> None:

@@ -58,7 +58,9 @@ class Posting:
         self._batches = batches
         self._followed = followed
         self._due: deque[_Due] = deque()
-        self._busy: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._working = 0  # of the tasks, those that look for what is due
+        self._closed = False
         self._authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(
             verify=trust.context(),
@@ -70,12 +72,11 @@ class Posting:
 
     async def post(self, submission: Submission) -> Response | None:
         """The service's answer to a submission, None if none came."""
+        if self._closed:
+            return None
         answered: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
         self._due.append(_Due(submission, answered, followed=current() or self._followed))
-        if len(self._busy) < self._connections:
-            task = asyncio.create_task(self._work())
-            self._busy.add(task)
-            task.add_done_callback(self._busy.discard)
+        self._begin()
         return await answered
 
     async def outcome(self, pcs_id: str) -> Response | None:
@@ -85,25 +86,43 @@ class Posting:
         return await self._exchange("GET", f"{OUTCOMES_PATH}/{pcs_id}", headers)
 
     async def close(self) -> None:
-        """End all connections. Posts under way get no answer."""
-        for task in self._busy:
+        """End all connections. Posts under way get no answer, and those that wait get none either."""
+        self._closed = True
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._busy, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._due:
+            _answer(self._due.popleft(), None)
         with suppress(RuntimeError):  # of transports whose loop is closing
             await self._http.aclose()
 
+    def _begin(self) -> None:
+        """Have what is due posted over one more connection, if there is one."""
+        if self._working < self._connections:
+            self._working += 1
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
     async def _work(self) -> None:
-        """Post what is due, until nothing is."""
-        while group := self._taken():
-            try:
-                if len(group) == 1:
-                    _answer(group[0], await self._single(group[0]))
-                else:
-                    await self._batch(group)
-            except BaseException:
-                for due in group:
-                    _answer(due, None)
-                raise
+        """Post what is due, until nothing is. From then on it counts as free, not when its task is known to be over: who posts in
+        between would wait for somebody who looks no more.
+        """
+        try:
+            while group := self._taken():
+                try:
+                    if len(group) == 1:
+                        _answer(group[0], await self._single(group[0]))
+                    else:
+                        await self._batch(group)
+                except BaseException:
+                    for due in group:
+                        _answer(due, None)
+                    raise
+        finally:
+            self._working -= 1
+            if self._due and not self._closed:  # it failed
+                self._begin()
 
     def _taken(self) -> list[_Due]:
         """What goes in the next request; nobody waits any more for what was cancelled."""
