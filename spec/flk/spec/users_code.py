@@ -34,11 +34,8 @@ def run_file(path: Path, name: str) -> ModuleType:
 
 
 def run_module(name: str) -> ModuleType:
-    """The module of a name, also one in the current directory. Raises UnusableInput with the module or line, and the fix."""
-    here = Path.cwd()
-    if str(here) not in sys.path:
-        sys.path.insert(0, str(here))
-    with _told(name, here):
+    """The module of a name. Raises UnusableInput with the module, or its line in the current directory, and the fix."""
+    with _told(name, Path.cwd()):
         return import_module(name)
 
 

@@ -177,6 +177,15 @@ def test_programs_that_cannot_be_imported_are_refused(
     assert "mine_programs" not in sys.modules
 
 
+def test_a_file_of_programs_uses_modules_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the current directory, as a script would."""
+    (tmp_path / "beside_mine.py").write_text("from tests.support.sim.target import RESTLESS\n")
+    (tmp_path / "mine_programs.py").write_text("from beside_mine import RESTLESS as MINE\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert programs_named("mine_programs.py:MINE") is RESTLESS
+
+
 def test_a_file_is_not_taken_for_a_module_of_python(tmp_path: Path) -> None:
     """Whoever imports `queue` later gets the one of Python."""
     (tmp_path / "queue.py").write_text("")

@@ -127,6 +127,8 @@ def programs_named(name: str) -> Programs:
         raise UnusableInput(
             f"{name!r} names no programs; write MODULE:NAME, FILE.py:NAME, or a refuted design: {', '.join(DESIGNS)}"
         )
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
     module = _from_file(Path(where)) if where.endswith(".py") else run_module(where)
     found = getattr(module, attribute, None)
     if not isinstance(found, Programs):
