@@ -60,6 +60,15 @@ def upto(phase: Phase, perform: Callable[[Effect[Any]], Any]) -> None:
         perform(Advance(since, to))
 
 
+def brought_to(phase: Phase, perform: Callable[[Effect[Any]], Any]) -> None:
+    """Bring the phase on record to any, that of a migration which was taken back among them."""
+    if phase is Phase.ROLLED_BACK:
+        perform(Advance(Phase.PLANNED, Phase.DUAL))
+        run(roll_back(), perform)
+    else:
+        upto(phase, perform)
+
+
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 5), st.booleans(), st.booleans())), st.data())
 def test_what_is_stored_is_what_the_ruling_shard_has(
     steps: list[tuple[int, int, bool, bool]], data: st.DataObject
@@ -85,11 +94,7 @@ def test_what_is_stored_is_what_the_ruling_shard_has(
 def test_a_claim_is_answered_in_every_phase_and_both_sides_have_it_while_they_must(phase: Phase) -> None:
     """The ruling side decides; from dual writes to cleanup the other has the same when the claim is answered."""
     moving, perform = store()
-    if phase is Phase.ROLLED_BACK:
-        perform(Advance(Phase.PLANNED, Phase.DUAL))
-        run(roll_back(), perform)
-    else:
-        upto(phase, perform)
+    brought_to(phase, perform)
     first, second = wanted(KEYS[0], 1), wanted(KEYS[0], 2)
     assert run(claim(first), perform) == first.entry
     assert run(claim(second), perform) == first.entry
@@ -103,11 +108,7 @@ def test_a_node_stores_what_moves_on_the_sides_of_the_phase_and_the_rest_where_i
     moving = MigratingKeys(lambda key: key == KEYS[0])
     entries = Entries(migrating=moving)
     perform = MemoryNode(Disk("eu"), entries, Objects(), lambda: 0.0).perform
-    if phase is Phase.ROLLED_BACK:
-        perform(Advance(Phase.PLANNED, Phase.DUAL))
-        run(roll_back(), perform)
-    else:
-        upto(phase, perform)
+    brought_to(phase, perform)
     for key in KEYS[:2]:
         assert perform(Store(wanted(key, 1))) == wanted(key, 1).entry
     assert {side for side in Side if KEYS[0] in moving.held[side]} == {ruler(phase), follower(phase) or ruler(phase)}

@@ -58,8 +58,7 @@ class Posting:
         self._batches = batches
         self._followed = followed
         self._due: deque[_Due] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._working = 0  # of the tasks, those that look for what is due
+        self._busy: set[asyncio.Task[None]] = set()
         self._closed = False
         self._authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(
@@ -88,9 +87,9 @@ class Posting:
     async def close(self) -> None:
         """End all connections. Posts under way get no answer, and those that wait get none either."""
         self._closed = True
-        for task in self._tasks:
+        for task in self._busy:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._busy, return_exceptions=True)
         while self._due:
             _answer(self._due.popleft(), None)
         with suppress(RuntimeError):  # of transports whose loop is closing
@@ -98,11 +97,8 @@ class Posting:
 
     def _begin(self) -> None:
         """Have what is due posted over one more connection, if there is one."""
-        if self._working < self._connections:
-            self._working += 1
-            task = asyncio.create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if len(self._busy) < self._connections:
+            self._busy.add(asyncio.create_task(self._work()))
 
     async def _work(self) -> None:
         """Post what is due, until nothing is. From then on it counts as free, not when its task is known to be over: who posts in
@@ -120,7 +116,7 @@ class Posting:
                         _answer(due, None)
                     raise
         finally:
-            self._working -= 1
+            self._busy.discard(asyncio.current_task())
             if self._due and not self._closed:  # it failed
                 self._begin()
 

@@ -445,7 +445,7 @@ def the_store_goes_on_before_the_head() -> Term:
     """A snapshot that has read the store is not whole yet, and the store holds something earlier by now."""
     return exists(
         Snapshot,
-        lambda s: (phase[s] == Phase.read) & has.defined(s) & row.defined() & implies(has.defined(s), row < has[s]),
+        lambda s: (phase[s] == Phase.read) & has.defined(s) & row.defined() & (row < has[s]),
     )
 
 

@@ -389,12 +389,6 @@ def what_is_appended_again_was_claimed() -> Term:
     return forall(Log, Stamp, lambda n, s: implies(again[n, s], exists(Record, lambda k: claimed[k, s])))
 
 
-say_who_acts(protocol)
-
-DAMAGE = ("rot", "salvage", "what_rots_and_is_salvaged", "what_rotted_is_gone", "what_was_salvaged_arrives")
-"""What speaks of damaged disks: stories that need none are shorter without."""
-
-
 @protocol.always("WAL-1", "WAL-4")
 def what_did_not_rot_is_in_a_log() -> Term:
     """Of all that was logged, one frame at most is in no log any more, and only where one rotted: salvage loses nothing else."""
@@ -424,6 +418,20 @@ def a_frame_is_twice_where_it_was_uploaded() -> Term:
         Stamp,
         lambda n, g, h, k, s: implies(logged[n, g, k, s] & logged[n, h, k, s] & (g < h), uploaded[n, g]),
     )
+
+
+say_who_acts(protocol)
+
+DAMAGE = (
+    "rot",
+    "salvage",
+    "what_did_not_rot_is_in_a_log",
+    "a_frame_is_twice_where_it_was_uploaded",
+    "what_rots_and_is_salvaged",
+    "what_rotted_is_gone",
+    "what_was_salvaged_arrives",
+)
+"""What speaks of damaged disks: stories that need none are shorter without."""
 
 
 @protocol.always("WAL-5")
