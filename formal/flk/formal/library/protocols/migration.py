@@ -244,6 +244,31 @@ def a_dead_migrator_acts() -> Term:
     return ~working & (steps | keys)
 
 
+@protocol.always("MIG-4", "MIG-5")
+def rollback_is_possible_until_cleanup() -> Term:
+    """A migrator that works can roll back whatever it was at, from the first dual write until cleanup, and not after."""
+    under_way = (phase == Phase.dual) | (phase == Phase.verified) | (phase == Phase.cut_over)
+    return protocol.enabled("roll_back") == (working & under_way)
+
+
+@protocol.always("MIG-6")
+def a_crash_forgets_what_was_checked() -> Term:
+    """A migrator that comes back remembers nothing of what it checked."""
+    return implies(~working, forall(Key, lambda k: ~checked[k]))
+
+
+@protocol.always("MIG-6")
+def the_migrator_stops_at_any_step() -> Term:
+    """In bad times it may crash whatever it is at, in calm times it does not; when it is down, it may come back."""
+    return (protocol.enabled("crash") == (working & ~calm)) & (protocol.enabled("resume") == ~working)
+
+
+@protocol.always()
+def bad_times_may_end() -> Term:
+    """At any moment, whether the migrator works or not; they end once."""
+    return protocol.enabled("grow_calm") == ~calm
+
+
 @protocol.lemma()
 def answered_keys_follow() -> Term:
     """A key that was answered and verified is in the new shard, with that outcome, until the migration is rolled back."""
@@ -291,8 +316,8 @@ def moved() -> Term:
 
 @protocol.reachable("MIG-6")
 def verified_after_a_crash() -> Term:
-    """The migrator crashed when it had verified everything, and nothing of that is lost."""
-    return (phase == Phase.verified) & ~working & exists(Key, lambda k: told.defined(k) & new.defined(k))
+    """The migrator crashed when it had verified everything, nothing of that is lost, and it may crash again."""
+    return (phase == Phase.verified) & ~working & ~calm & exists(Key, lambda k: told.defined(k) & new.defined(k))
 
 
 @protocol.leads_to(
