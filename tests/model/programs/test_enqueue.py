@@ -121,6 +121,17 @@ def test_a_filler_that_crashes_anywhere_enqueues_each_task_once(growth: list[int
             assert world.objects[place(task.key.end, CHECKPOINT)].startswith(f"{LOG.name}\n{task.key.end}\n".encode())
 
 
+def test_a_log_that_became_shorter_is_refused() -> None:
+    """Also where none of its checkpoints was anchored: nothing is enqueued, and both sizes are told."""
+    world = World(audit_leaves(50))
+    before = world.run(world.filling())
+    assert before.anchored == 0
+    world.grow(audit_leaves(40))
+    with pytest.raises(BadLog, match=r"50 leaves of .* it has 40"):
+        world.run(world.filling())
+    assert world.position == before
+
+
 @pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.booleans(), max_size=40))

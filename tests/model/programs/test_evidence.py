@@ -13,7 +13,7 @@ from tests.support.model.world import EXAMINE, World, pcs, submission
 from flk.model.effects import INBOX, Effect, GetBeginning, GetObject, Program, Seal
 from flk.model.entries.entry import Claim, Entry
 from flk.model.log.frames import sealed_frames
-from flk.model.log.hlc import Timestamp
+from flk.model.log.hlc import LAST, Timestamp
 from flk.model.programs import evidence
 from flk.model.programs import snapshot as snapshots
 from flk.model.programs.evidence import Evidence, Search, Standing
@@ -81,6 +81,25 @@ def test_no_more_is_read_than_allowed(sizes: list[int], heads: int, segments: in
     assert len(beginnings) <= heads
     assert len(objects) <= segments
     assert {found[claim].standing for claim in wanted} <= {Standing.IN_FLIGHT, Standing.NOT_READ}
+
+
+def test_a_damaged_segment_is_read_once() -> None:
+    """However many claims are looked for in it: what can be read elsewhere is limited."""
+    world, claims = shipped([2])
+    (name,) = (name for name in world.objects.objects if name.startswith(f"{PREFIX}eu."))
+    world.objects.objects[name] = world.objects.objects[name][:-1]
+    found, _, objects = searched(world, claims)
+    assert objects.count(name) == 1
+    assert {found[claim].standing for claim in claims} == {Standing.NOWHERE}
+
+
+def test_a_segment_under_the_name_of_another_does_not_say_when_that_begins() -> None:
+    """It may be of any time, so nothing can be told from it."""
+    world, _ = shipped([1, 1])
+    first, second = sorted(n.removeprefix(PREFIX) for n in world.objects.objects if n.startswith(f"{PREFIX}eu."))
+    assert world.run("us", evidence.begun(first)) < world.run("us", evidence.begun(second)) < LAST
+    world.objects.objects[PREFIX + second] = world.objects.objects[PREFIX + first]
+    assert world.run("us", evidence.begun(second)) == LAST
 
 
 def test_what_a_node_has_not_shipped_yet_is_known_to_be_its_own() -> None:

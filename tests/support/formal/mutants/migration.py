@@ -29,4 +29,7 @@ MUTANTS: Mutants = {
     "takes-out-before-rollback": mutant(protocol, "delete_new", swap(Phase.rolled_back, Phase.verified)),
     "takes-out-at-any-time": mutant(protocol, "delete_new", without_guard("phase = rolled_back")),
     "rolls-back-after-cleanup": mutant(protocol, "roll_back", swap(Phase.cut_over, Phase.cleaned)),
+    "remembers-what-it-verified": mutant(protocol, "crash", without_update("checked")),
+    "dies-in-calm-times": mutant(protocol, "crash", without_guard("not calm")),
+    "grows-calm-twice": mutant(protocol, "grow_calm", without_guard("not calm")),
 }
