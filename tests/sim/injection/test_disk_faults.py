@@ -43,6 +43,7 @@ from flk.sim.scenarios.faults import (
     ProcessCrash,
     RegionCrash,
     SlowDisk,
+    SlowStore,
     StoreOutage,
     TornWrite,
 )
@@ -128,6 +129,14 @@ def test_a_failed_synchronisation_is_503_and_ends_the_process() -> None:
     assert run.measures.statuses[503] >= len(during)
     assert run.measures.counts.acknowledged == run.measures.counts.offered
     assert [line for line in appended(lines, "us") if line.t > 42 and "503" not in line.result]
+
+
+def test_a_process_whose_log_failed_answers_what_it_has_taken_in() -> None:
+    """Requests that wait for a slow store when a synchronisation fails are not cut off: the process ends after the last answer."""
+    slow = SlowStore(factor=60, **{**ILL, "id": "slow"})
+    run = rehearse(drill(FsyncFailure(share=0.3, **ILL), slow, rate=6.0, policy=SLUGGISH), records(400))
+    assert not verdicts(run)
+    assert set(run.measures.statuses) == {200, 503}
 
 
 @pytest.mark.slow

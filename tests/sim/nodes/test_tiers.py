@@ -163,6 +163,16 @@ def test_without_the_cold_tier_hot_and_warm_keys_are_served() -> None:
 
 
 @pytest.mark.slow
+def test_what_is_hot_is_on_shards() -> None:
+    """While the only shard is down, nothing new is inserted: its region answers 503 until it is back."""
+    down = ShardCrash("eu", 0, id="down", start=Seconds(10), duration=Seconds(6))
+    run = rehearse(tiered(down, shards=1), records(2000))
+    assert not verdicts(run)
+    assert run.measures.statuses[503] > 20
+    assert run.measures.counts.acknowledged == run.measures.counts.offered
+
+
+@pytest.mark.slow
 def test_what_is_owed_is_not_shipped() -> None:
     """While claims are owed nothing of the region is sealed, so the others do not get it either (WAL-6)."""
     run = rehearse(tiered(OUTAGE), records(2000))
