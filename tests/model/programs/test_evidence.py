@@ -10,10 +10,12 @@ from tests.support.model.divergence import sent
 from tests.support.model.effects_seen import watched
 from tests.support.model.world import EXAMINE, World, pcs, submission
 
-from flk.model.effects import INBOX, Effect, GetBeginning, GetObject, Program, Seal
+from flk.model.effects import INBOX, Effect, GetBeginning, GetObject, ListObjects, Program, Seal, Segments
 from flk.model.entries.entry import Claim, Entry
+from flk.model.entries.snapshot import heads_of
 from flk.model.log.frames import sealed_frames
 from flk.model.log.hlc import LAST, Timestamp
+from flk.model.memory.parts import Disk
 from flk.model.programs import evidence
 from flk.model.programs import snapshot as snapshots
 from flk.model.programs.evidence import Evidence, Search, Standing
@@ -117,6 +119,44 @@ def test_what_a_node_has_not_shipped_yet_is_known_to_be_its_own() -> None:
     ]
 
 
+def test_what_was_shipped_is_no_longer_on_the_own_disk_alone() -> None:
+    """Only what was logged since is; nothing that another region logged; and on another, older disk all that it has."""
+    world = World("eu")
+    world.disks["eu"] = Disk("eu", 7)
+    world.nodes["eu"] = world._start("eu")
+    for epoch in (1, 2):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", ship())
+    world.ingest("eu", submission(pcs(epoch=3)))
+    stamps = sorted(entry.timestamp for entry in world.entries["eu"].entries.values())
+    assert world.run("eu", evidence.unshipped("eu")) == {stamps[-1]}
+    assert world.run("eu", evidence.unshipped("us")) == frozenset()
+    world.disks["eu"] = Disk("eu", 2)
+    world.nodes["eu"] = world._start("eu")
+    world.ingest("eu", submission(pcs(epoch=4)))
+    assert world.run("eu", evidence.unshipped("eu")) == {max(e.timestamp for e in world.entries["eu"].entries.values())}
+
+
+def test_how_far_a_log_was_applied_is_known_of_each_log() -> None:
+    """The own log by recovery; of another region's logs the newest by the region's name, each older one by its own."""
+    world = World("us")
+    world.entries["us"].marks |= {
+        "applied": "us.000001/0000000000000004",
+        "replayed/eu": "eu.000002/0000000000000005",
+        "replayed/eu.000001": "eu.000001/0000000000000003",
+    }
+    reached = {
+        log: world.run("us", evidence.reach(log, "us.000001"))
+        for log in ("us.000001", "eu.000001", "eu.000002", "eu.000003")
+    }
+    assert reached == {
+        "us.000001": "us.000001/0000000000000004",
+        "eu.000001": "eu.000001/0000000000000003",
+        "eu.000002": "eu.000002/0000000000000005",
+        "eu.000003": "",
+    }
+
+
 def test_no_snapshot_is_read_while_the_log_is_whole() -> None:
     """A claim that no segment has stands nowhere, whatever a snapshot says."""
     world, claims = shipped([2, 2])
@@ -125,6 +165,77 @@ def test_no_snapshot_is_read_while_the_log_is_whole() -> None:
     assert [each.standing for each in found.values()] == [Standing.NOWHERE]
     read = [name for name in objects if not name.startswith(PREFIX)]
     assert len(read) == 1, "the head alone, which says from where on the log must be there"
+
+
+def test_every_log_of_a_region_is_looked_through_and_nothing_else() -> None:
+    """A claim stands in the second log of its region. What only begins like a log's name is not read."""
+    world, _ = shipped([1])
+    world.lose_disk("eu")
+    sent(world, 2)
+    stamp = max(entry.timestamp for entry in world.entries["eu"].entries.values())
+    (claim,) = (Claim(key, entry) for key, entry in world.entries["eu"].entries.items() if entry.timestamp == stamp)
+    strange = [f"{PREFIX}eu.000002/notes", f"{PREFIX}eu.west.000001/000000000001"]
+    for name in strange:
+        world.objects.put(name, b"")
+    found, beginnings, objects = searched(world, [claim, invented(claim)])
+    assert found[claim].name == "eu.000002/000000000001"
+    assert not {*beginnings, *objects}.intersection(strange)
+
+
+def test_of_a_region_whose_log_is_not_read_nothing_is() -> None:
+    """Neither a log nor a snapshot: an entry that names it stands nowhere, and why is told (DIV-3)."""
+    world, (claim,) = shipped([1])
+    world.run("eu", snapshot("eu"))
+    foreign = Claim(claim.key, msgspec.structs.replace(claim.entry, region="xx"))
+    found, beginnings, objects = searched(world, [foreign])
+    assert found[foreign].standing is Standing.NOWHERE
+    assert found[foreign].because == "it names the region 'xx', whose log this node does not read"
+    assert not beginnings
+    assert not objects
+    absent = invented(claim)
+    found, _, _ = searched(world, [absent])
+    assert found[absent].because == "no shipped segment of eu has it, nor a snapshot of any region"
+
+
+def test_the_own_disk_is_read_only_for_what_nothing_shipped_has() -> None:
+    """Not for other regions' entries; and what a segment has is not told to be on the disk alone, whatever the watermark says."""
+    world, (theirs,) = shipped([1])
+    world.ingest("us", submission(pcs(epoch=1, shard_id="shard-1")))
+    world.run("us", ship())
+    (key,) = world.entries["us"].entries.keys() - {theirs.key}
+    own = Claim(key, world.entries["us"].entries[key])
+    world.ingest("us", submission(pcs(epoch=2, shard_id="shard-1")))
+    (key,) = world.entries["us"].entries.keys() - {theirs.key, own.key}
+    fresh = Claim(key, world.entries["us"].entries[key])
+    world.entries["us"].marks["shipped"] = ""
+    for wanted, standings, looked in (
+        ([own], [Standing.APPLIED], False),
+        ([invented(theirs)], [Standing.NOWHERE], False),
+        ([own, fresh], [Standing.APPLIED, Standing.NOT_SHIPPED], True),
+    ):
+        seen: list[Effect[object]] = []
+        found = world.run("us", watched(Search("us", ("us", "eu"), EXAMINE).of(wanted), seen))
+        assert [found[claim].standing for claim in wanted] == standings
+        assert any(isinstance(effect, Segments) for effect in seen) is looked
+
+
+def test_regions_are_searched_in_the_order_of_their_names_and_a_regions_own_snapshots_first() -> None:
+    """So that limits cut off the same on every node."""
+    world, (claim,) = shipped([1])
+    world.replay("us", "eu")
+    world.ingest("us", submission(pcs(epoch=1, shard_id="shard-1")))
+    world.run("us", ship())
+    world.run("eu", snapshot("eu"))
+    world.run("us", snapshot("us", ("eu",)))
+    for name in [name for name in world.objects.objects if name.startswith(f"{PREFIX}eu.")]:
+        del world.objects.objects[name]
+    names = [f"r{number}" for number in range(9)]
+    wanted = [claim, *(Claim(claim.key, msgspec.structs.replace(claim.entry, region=name)) for name in names)]
+    seen: list[Effect[object]] = []
+    found = world.run("us", watched(Search("us", ("us", "eu", *names), EXAMINE).of(wanted), seen))
+    assert found[claim].name.startswith(heads_of("eu"))
+    listed = [effect.prefix for effect in seen if isinstance(effect, ListObjects) and effect.prefix.startswith(PREFIX)]
+    assert listed == [f"{PREFIX}{name}." for name in ("eu", *names)]
 
 
 @pytest.mark.parametrize("left", [0, 1])
@@ -151,8 +262,11 @@ def test_no_more_pieces_of_a_snapshot_are_read_than_allowed(pieces: int, monkeyp
     for name in [name for name in world.objects.objects if name.startswith(f"{PREFIX}eu.")]:
         del world.objects.objects[name]
     monkeypatch.setattr(evidence, "LIMITS", msgspec.structs.replace(evidence.LIMITS, evidence_pieces=pieces))
-    _, _, objects = searched(world, [invented(claims[0])])
+    found, _, objects = searched(world, [invented(claims[0])])
     assert sum("/pieces/" in name for name in objects) == min(pieces, 4)
+    (told,) = found.values()
+    assert told.standing is (Standing.NOWHERE if pieces > 4 else Standing.NOT_READ)
+    assert ("no more is read" in told.because) is (pieces <= 4)
 
 
 def test_a_salvaged_frame_is_found_many_segments_later() -> None:
