@@ -89,6 +89,15 @@ def test_a_head_that_counts_other_lines_than_its_pieces_have_is_refused(
         read_head(name, content)
 
 
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_piece_of_another_size_than_its_head_says_is_refused(small: tuple[Head, bytes, bytes], off: int) -> None:
+    """A head that is wrong about one thing is believed in nothing, though the digest fits (SNAP-2)."""
+    head, _, content = small
+    piece = msgspec.structs.replace(head.pieces[0], size=len(content) + off)
+    with pytest.raises(BadSnapshot, match=f"are not the {piece.size} whose"):
+        unpacked(piece, content)
+
+
 def test_another_format_is_refused_with_the_fix(small: tuple[Head, bytes, bytes]) -> None:
     """What a later version wrote is whole, and says which it is."""
     _, content, _ = small

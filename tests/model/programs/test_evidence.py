@@ -215,6 +215,7 @@ def test_the_own_disk_is_read_only_for_what_nothing_shipped_has() -> None:
     ):
         seen: list[Effect[object]] = []
         found = world.run("us", watched(Search("us", ("us", "eu"), EXAMINE).of(wanted), seen))
+        assert isinstance(found, dict)
         assert [found[claim].standing for claim in wanted] == standings
         assert any(isinstance(effect, Segments) for effect in seen) is looked
 
@@ -233,6 +234,7 @@ def test_regions_are_searched_in_the_order_of_their_names_and_a_regions_own_snap
     wanted = [claim, *(Claim(claim.key, msgspec.structs.replace(claim.entry, region=name)) for name in names)]
     seen: list[Effect[object]] = []
     found = world.run("us", watched(Search("us", ("us", "eu", *names), EXAMINE).of(wanted), seen))
+    assert isinstance(found, dict)
     assert found[claim].name.startswith(heads_of("eu"))
     listed = [effect.prefix for effect in seen if isinstance(effect, ListObjects) and effect.prefix.startswith(PREFIX)]
     assert listed == [f"{PREFIX}{name}." for name in ("eu", *names)]

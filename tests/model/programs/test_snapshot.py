@@ -383,6 +383,19 @@ def test_nothing_is_written_of_a_node_that_has_marked_nothing() -> None:
     assert not world.objects.objects
 
 
+def test_a_node_that_has_only_read_others_writes_a_snapshot() -> None:
+    """It covers their logs, whose beginning a start then need not read."""
+    world = World("eu", "us")
+    world.ingest("eu", STORY[2])
+    world.run("eu", ship())
+    world.replay("us", "eu")
+    written = take(world, "us", "eu")
+    assert written.entries == 1
+    head = read_head(written.name, world.objects.objects[written.name])
+    assert head.applied == ""
+    assert head.marks == (("replayed/eu", "eu.000001/000000000001"),)
+
+
 def test_an_object_that_rotted_since_an_earlier_attempt_is_replaced() -> None:
     """A crash left a piece, and bits of it flipped before the next attempt wanted its name (SNAP-4)."""
     world = World("eu")
