@@ -81,6 +81,10 @@ def test_who_may_see_a_mutant_is_asked_in_the_order_of_nearness(
         file.write_text(text)
     found = unit_tests.tests_of(module, tmp_path, ("tests/**/test_*.py",))
     assert [str(file.relative_to(tmp_path / "tests/model").with_suffix("")) for file in found] == expected
+    others = unit_tests.others_of(module, tmp_path, ("tests/**/test_*.py",))
+    of_room = {tmp_path / "tests" / f"{name}.py" for name in texts if name.startswith("model")}
+    assert {*found, *others} == of_room
+    assert not set(found).intersection(others)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 Each runs in the process of one mutant, where `trials` is imported anew with the mutant in place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
@@ -185,13 +185,16 @@ class Types:
 
 @dataclass(frozen=True)
 class UnitProperties:
-    """The tests of a project, of some files and `marked` so, that are about the mutant's module and reach the mutant."""
+    """The tests of a project, of some files and `marked` so, that reach the mutant: those that are near its module, unless others are
+    to be `chosen`.
+    """
 
     root: Path
     patterns: tuple[str, ...]
     runs: Runs
     name: str = "unit-properties"
     marked: str = unit_tests.QUICK
+    chosen: Callable[[str, Path, tuple[str, ...]], tuple[Path, ...]] = unit_tests.tests_of
 
     @cached_property
     def configuration(self) -> str:
@@ -199,15 +202,15 @@ class UnitProperties:
         return f"{' '.join(self.patterns)} {self.marked} {digest_of(self.root.joinpath('tests').rglob('*.py'))}"
 
     def tested(self, module: str) -> dict[str, Tested]:
-        """What the files of tests about a module are without any mutant, by name."""
-        files = unit_tests.tests_of(module, self.root, self.patterns)
+        """What the files of tests are without any mutant that are chosen for a module, by name."""
+        files = self.chosen(module, self.root, self.patterns)
         return {str(file.relative_to(self.root)): self._tested(file) for file in files}
 
     def _tested(self, file: Path) -> Tested:
         name = str(file.relative_to(self.root)).replace("/", "-")
         digest = f"{self.runs.digest}-{digest_of([file, *unit_tests.helpers(self.root)])}"
         measure = partial(unit_tests.tested, file, self.root, self.runs.modules, self.marked)
-        return kept(f"{self.name}-{name}", digest, Tested, measure)
+        return kept(f"{self.marked.replace(' ', '-')}-{name}", digest, Tested, measure)
 
     def __call__(self, mutant: Mutant) -> Finding:
         """Run the tests until one fails. Of the original it is known already."""

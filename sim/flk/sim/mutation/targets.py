@@ -13,7 +13,7 @@ from flk.formal.mutation.target import Target, digest_of
 from flk.sim.experiments.run_inputs import programs_named
 from flk.sim.mutation.checks import SEEDS, Drills, Hunting, Runs, Traces, Types, UnitProperties
 from flk.sim.mutation.mutants import mutants_of
-from flk.sim.mutation.unit_tests import SLOW
+from flk.sim.mutation.unit_tests import SLOW, others_of
 
 PRELOAD = (
     "numpy",
@@ -176,21 +176,22 @@ def lab_targets(root: Path, seeds: range = SEEDS, more: tuple[Check, ...] = ()) 
     }
     types, tests, drills = Types(root), UnitProperties(root, TESTS, plain), Drills(plain)
     slow = replace(tests, name="slow-properties", marked=SLOW)
+    others = replace(tests, name="room-properties", chosen=others_of)
 
     def prepare(module: str, runs: Runs, chosen: frozenset[str]) -> None:
         if not chosen.isdisjoint({Traces.name, Hunting.name}):
             runs.baseline()
         if drills.name in chosen:
             drills.reached()
-        for each in (tests, slow):
+        for each in (tests, slow, others):
             if each.name in chosen:
                 each.tested(module)
 
     def target(part: Part, module: str) -> Target:
         name = f"{part.package}.{module}"
         runs = asked.get(name, plain)
-        checks: tuple[Check, ...] = (types, *more, Traces(runs), tests, drills, slow, Hunting(runs))
-        common = frozenset(check.name for check in checks) - {types.name, tests.name, slow.name}
+        checks: tuple[Check, ...] = (types, *more, Traces(runs), tests, drills, slow, others, Hunting(runs))
+        common = frozenset(check.name for check in checks) - {types.name, tests.name, slow.name, others.name}
         room = part.package.split(".")[1]
         return _target(name, room, part.kind, checks, runs, partial(prepare, name, runs), common)
 

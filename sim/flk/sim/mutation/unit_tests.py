@@ -28,13 +28,18 @@ def tests_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, 
     in the folder that mirrors the module's own also through helpers (if there are none, all of the room); the others of that
     folder, which come to it by way of other modules.
     """
-    mirror = root.joinpath("tests", *module.split(".")[1:-1])
-    files = sorted(file for pattern in patterns for file in root.glob(pattern))
-    room = [file for file in files if mirror.parent in file.parents]
+    mirror = _mirror(module, root)
+    files, room = _matching(root, patterns), _of_room(module, root, patterns)
     chosen = [file for file in files if module in _imported(file, root, helpers=file.parent == mirror)] or room
     named = [file for file in files if file.stem == f"test_{module.rpartition('.')[2]}"]
     beside = [file for file in files if file.parent == mirror]
     return tuple(dict.fromkeys([*named, *chosen, *beside]))
+
+
+def others_of(module: str, root: Path, patterns: tuple[str, ...]) -> tuple[Path, ...]:
+    """The other test files of a module's room: they may come to it by way of anything."""
+    near = tests_of(module, root, patterns)
+    return tuple(file for file in _of_room(module, root, patterns) if file not in near)
 
 
 def helpers(root: Path) -> tuple[Path, ...]:
@@ -126,6 +131,19 @@ class _Parts(_Failures):
         result = yield
         self._measurement.go_on(self._test)
         return result
+
+
+def _mirror(module: str, root: Path) -> Path:
+    return root.joinpath("tests", *module.split(".")[1:-1])
+
+
+def _matching(root: Path, patterns: tuple[str, ...]) -> list[Path]:
+    return sorted(file for pattern in patterns for file in root.glob(pattern))
+
+
+def _of_room(module: str, root: Path, patterns: tuple[str, ...]) -> list[Path]:
+    room = _mirror(module, root).parent
+    return [file for file in _matching(root, patterns) if room in file.parents]
 
 
 @cache
