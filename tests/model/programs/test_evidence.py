@@ -85,14 +85,14 @@ def test_no_more_is_read_than_allowed(sizes: list[int], heads: int, segments: in
     assert {found[claim].standing for claim in wanted} <= {Standing.IN_FLIGHT, Standing.NOT_READ}
 
 
-def test_a_damaged_segment_is_read_once() -> None:
-    """However many claims are looked for in it: what can be read elsewhere is limited."""
-    world, claims = shipped([2])
-    (name,) = (name for name in world.objects.objects if name.startswith(f"{PREFIX}eu."))
-    world.objects.objects[name] = world.objects.objects[name][:-1]
-    found, _, objects = searched(world, claims)
-    assert objects.count(name) == 1
-    assert {found[claim].standing for claim in claims} == {Standing.NOWHERE}
+def test_a_damaged_segment_is_read_once_and_nothing_behind_it() -> None:
+    """However many claims are looked for in it: what can be read elsewhere is limited, and it is not one that was salvaged."""
+    world, claims = shipped([2, 1, 1, 1])
+    names = sorted(name for name in world.objects.objects if name.startswith(f"{PREFIX}eu."))
+    world.objects.objects[names[0]] = world.objects.objects[names[0]][:-1]
+    found, _, objects = searched(world, claims[:2])
+    assert [name for name in objects if name.startswith(PREFIX)] == [names[0], names[1]]
+    assert {found[claim].standing for claim in claims[:2]} == {Standing.NOWHERE}
 
 
 def test_a_segment_under_the_name_of_another_does_not_say_when_that_begins() -> None:
@@ -253,6 +253,21 @@ def test_a_snapshot_stands_for_what_was_removed_if_all_of_that_was_applied(left:
         world.entries["us"].marks["replayed/eu"] = names[read - 1].removeprefix(PREFIX)
         found, _, _ = searched(world, claims[:1])
         assert [each.standing for each in found.values()] == [standing]
+    found, _, _ = searched(world, [claims[0], claims[-1]])
+    assert found[claims[0]].name.startswith(heads_of("eu"))
+    assert found[claims[-1]].name.startswith(heads_of("eu") if not left else "eu.000001/")
+
+
+def test_the_latest_snapshot_is_read_first() -> None:
+    """What is in two of them is found in that one."""
+    world, claims = shipped([1, 1])
+    world.run("eu", snapshot("eu"))
+    sent(world, 3)
+    later = world.run("eu", snapshot("eu")).name
+    for name in [name for name in world.objects.objects if name.startswith(f"{PREFIX}eu.")]:
+        del world.objects.objects[name]
+    found, _, _ = searched(world, claims[:1])
+    assert found[claims[0]].name == later
 
 
 @pytest.mark.parametrize("pieces", range(6))
@@ -284,9 +299,10 @@ def test_a_salvaged_frame_is_found_many_segments_later() -> None:
     world.recover("eu")
     world.run("eu", ship())
     claims = [Claim(key, entry) for key, entry in world.entries["eu"].entries.items()]
-    found, _, _ = searched(world, [min(claims, key=lambda claim: claim.entry.timestamp)])
-    (standing,) = found.values()
-    assert standing.name.endswith("000005")
+    first = min(claims, key=lambda claim: claim.entry.timestamp)
+    for wanted in ([first], [invented(first), first]):  # the empty segment is remembered as such
+        found, _, _ = searched(world, wanted)
+        assert found[first].name.endswith("000005")
 
 
 def test_behind_the_segment_that_has_a_salvaged_frame_nothing_is_read() -> None:

@@ -185,9 +185,7 @@ class Types:
 
 @dataclass(frozen=True)
 class UnitProperties:
-    """The tests of a project, of some files and `marked` so, that reach the mutant: those that are near its module, unless others are
-    to be `chosen`.
-    """
+    """Tests of a project, of some files and `marked` so, that reach the mutant: those near its module, or others that are `chosen`."""
 
     root: Path
     patterns: tuple[str, ...]
