@@ -185,7 +185,7 @@ class Types:
 
 @dataclass(frozen=True)
 class UnitProperties:
-    """Tests of a project, of some files and `marked` so, that reach the mutant: those near its module, or others that are `chosen`."""
+    """Tests of a project, of some files and `marked` so, that reach the mutant: near its module, or others that are `chosen`."""
 
     root: Path
     patterns: tuple[str, ...]
