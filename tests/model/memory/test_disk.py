@@ -63,6 +63,8 @@ def test_a_segment_whose_synchronisation_failed_gets_no_more_frames() -> None:
 def test_the_last_segment_of_a_log_is_never_removed() -> None:
     """Nor what comes after it; whatever a snapshot covers, the log goes on behind that one (RET-4)."""
     disk = Disk("eu")
+    with pytest.raises(ValueError, match="is the last segment of its log"):  # which has none
+        disk.release(INBOX, "eu.000001/000000000001")
     for number in range(1, 4):
         disk.append(INBOX, Frame(Timestamp(number), b"x"), Timestamp(number))
         disk.seal(INBOX)

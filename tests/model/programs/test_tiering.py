@@ -17,6 +17,7 @@ from flk.model.log.hlc import Timestamp, at, wall_seconds
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.ingest import ingest
+from flk.model.programs.recall import recall
 from flk.model.programs.recover import recover
 from flk.model.programs.ship import ship
 from flk.model.programs.tiering import BATCH, Moved, apply_deferred, demote, expire, move
@@ -121,6 +122,8 @@ def test_an_entry_goes_from_hot_to_warm_to_cold_and_is_found_all_the_while() -> 
     assert place.where(HONEST_KEY) == [Tier.WARM]
     place.age(20)
     assert place.where(HONEST_KEY) == [Tier.COLD]
+    assert place.run(recall(HONEST_KEY)).json() == first.json()
+    assert place.where(HONEST_KEY) == [Tier.COLD]  # who only looks moves nothing
     assert place.ingest(HONEST) == first
     assert place.where(HONEST_KEY) == [Tier.WARM, Tier.COLD]
     assert place.ingest(HONEST) == first
@@ -169,6 +172,8 @@ def test_without_the_cold_tier_only_cold_keys_are_turned_away() -> None:
     answers.append(place.ingest(hot))
     place.cold(down=True)
     assert [place.ingest(sent) for sent in (warm, hot)] == [answers[1], answers[2]]
+    keys = [Key("default", pcs(epoch=epoch).pcs_id) for epoch in (11, 12, 13)]
+    assert [place.run(recall(key)).status for key in keys] == [200, 200, 503]
     for sent in (cold, submission(pcs(epoch=14))):
         response = place.ingest(sent)
         assert response.status == 503

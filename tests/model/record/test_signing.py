@@ -13,7 +13,17 @@ from tests.support.model.strategies import change, digests, epochs, records, sha
 
 from flk.model.record.canonical import ACCEPTED, Profile, Signed, canonical_bytes
 from flk.model.record.record import Pcs, Regime
-from flk.model.record.signing import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, Key, Keyring, LiveKey, Signer, sign
+from flk.model.record.signing import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+    HmacKey,
+    Key,
+    Keyring,
+    LiveKey,
+    Signer,
+    sign,
+    verify,
+)
 from flk.model.refusal import Unauthenticated
 
 NOW = 1_767_225_600.0
@@ -285,6 +295,8 @@ def test_eight_fields_alone_are_authentic_or_not_and_no_error() -> None:
     keys = ring(KEY, profiles=ACCEPTED)
     assert accepts(keys, SIGNATURE_CASE, sign(KEY, SIGNATURE_CASE))
     assert not accepts(keys, SIGNATURE_CASE, sign(HmacKey(b"another"), SIGNATURE_CASE))
+    assert verify(KEY, SIGNATURE_CASE, sign(KEY, SIGNATURE_CASE), ACCEPTED)
+    assert not verify(HmacKey(b"another"), SIGNATURE_CASE, sign(KEY, SIGNATURE_CASE), ACCEPTED)
 
 
 def test_a_profile_that_covers_more_needs_it() -> None:
