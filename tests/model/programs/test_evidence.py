@@ -158,9 +158,13 @@ def test_how_far_a_log_was_applied_is_known_of_each_log() -> None:
 
 
 def test_no_snapshot_is_read_while_the_log_is_whole() -> None:
-    """A claim that no segment has stands nowhere, whatever a snapshot says."""
+    """A claim that no segment has stands nowhere, whatever a snapshot says; though the log of another region lost its beginning."""
     world, claims = shipped([2, 2])
-    world.run("eu", snapshot("eu"))
+    world.ingest("us", submission(pcs(epoch=1, shard_id="shard-1")))
+    world.run("us", ship())
+    world.replay("eu", "us")
+    world.run("eu", snapshot("eu", ("us",)))
+    del world.objects.objects[f"{PREFIX}us.000001/000000000001"]
     found, _, objects = searched(world, [invented(claims[0])])
     assert [each.standing for each in found.values()] == [Standing.NOWHERE]
     read = [name for name in objects if not name.startswith(PREFIX)]
@@ -284,6 +288,52 @@ def test_no_more_pieces_of_a_snapshot_are_read_than_allowed(pieces: int, monkeyp
     (told,) = found.values()
     assert told.standing is (Standing.NOWHERE if pieces > 4 else Standing.NOT_READ)
     assert ("no more is read" in told.because) is (pieces <= 4)
+
+
+def in_four_pieces(monkeypatch: pytest.MonkeyPatch) -> tuple[World, list[Claim], list[str]]:
+    """A snapshot of four claims, each in a piece of its own, of a log that is gone; the pieces in their order."""
+    monkeypatch.setattr(snapshots, "LIMITS", msgspec.structs.replace(snapshots.LIMITS, read_entries=1, piece_entries=1))
+    world, claims = shipped([1, 1, 1, 1])
+    world.run("eu", snapshot("eu"))
+    for name in [name for name in world.objects.objects if name.startswith(f"{PREFIX}eu.")]:
+        del world.objects.objects[name]
+    return world, claims, sorted(name for name in world.objects.objects if "/pieces/" in name)
+
+
+def test_a_snapshot_is_read_until_all_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piece by piece, as far as the last that has what is looked for."""
+    world, claims, pieces = in_four_pieces(monkeypatch)
+    lengths = []
+    for wanted in (*([claim] for claim in claims), claims):
+        found, _, objects = searched(world, wanted)
+        assert Standing.NOWHERE not in {found[claim].standing for claim in wanted}
+        read = [name for name in objects if "/pieces/" in name]
+        assert read == pieces[: len(read)]
+        lengths.append(len(read))
+    assert sorted(lengths) == [1, 2, 3, 4, 4]
+
+
+def test_a_damaged_piece_hides_its_own_claims_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the others is found all the same."""
+    world, claims, pieces = in_four_pieces(monkeypatch)
+    world.objects.objects[pieces[0]] = b"damaged"
+    found, _, _ = searched(world, claims)
+    assert [found[claim].standing for claim in claims].count(Standing.NOWHERE) == 1
+
+
+def test_the_latest_head_is_the_last_that_can_be_read() -> None:
+    """One that is damaged is passed over; where none can be read, there is none."""
+    world, _ = shipped([1])
+    first = world.run("eu", snapshot("eu")).name
+    sent(world, 2)
+    second = world.run("eu", snapshot("eu")).name
+    for latest in (second, first):
+        told = world.run("us", evidence.latest_head("eu"))
+        assert told is not None
+        assert told[0] == latest
+        assert told[1].region == "eu"
+        world.objects.objects[latest] = b"damaged"
+    assert world.run("us", evidence.latest_head("eu")) is None
 
 
 def test_a_salvaged_frame_is_found_many_segments_later() -> None:
