@@ -70,6 +70,14 @@ def test_what_stands_in_a_log_is_found_if_all_of_it_may_be_read(sizes: list[int]
     assert len({*objects}) == len(objects) <= len(sizes)
 
 
+def test_what_is_found_beside_another_is_not_looked_for_again() -> None:
+    """Its segment was read for the one before it; the segment behind that one is not read."""
+    world, claims = shipped([1, 2, 1])
+    found, _, objects = searched(world, claims[1:3])
+    assert {found[claim].standing for claim in claims[1:3]} == {Standing.IN_FLIGHT}
+    assert objects == [f"{PREFIX}eu.000001/{number:012d}" for number in (1, 2)]
+
+
 @settings(deadline=None)
 @given(SIZES, st.integers(0, 4), st.integers(0, 4), st.data())
 def test_no_more_is_read_than_allowed(sizes: list[int], heads: int, segments: int, data: st.DataObject) -> None:
@@ -127,13 +135,15 @@ def test_what_was_shipped_is_no_longer_on_the_own_disk_alone() -> None:
     for epoch in (1, 2):
         world.ingest("eu", submission(pcs(epoch=epoch)))
         world.run("eu", ship())
-    world.ingest("eu", submission(pcs(epoch=3)))
+    for epoch in (3, 4):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", sealed())
     stamps = sorted(entry.timestamp for entry in world.entries["eu"].entries.values())
-    assert world.run("eu", evidence.unshipped("eu")) == {stamps[-1]}
+    assert world.run("eu", evidence.unshipped("eu")) == {*stamps[2:]}
     assert world.run("eu", evidence.unshipped("us")) == frozenset()
     world.disks["eu"] = Disk("eu", 2)
     world.nodes["eu"] = world._start("eu")
-    world.ingest("eu", submission(pcs(epoch=4)))
+    world.ingest("eu", submission(pcs(epoch=5)))
     assert world.run("eu", evidence.unshipped("eu")) == {max(e.timestamp for e in world.entries["eu"].entries.values())}
 
 
