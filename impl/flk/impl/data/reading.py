@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from flk.impl.storage.directory import Identity
+from flk.impl.storage.directory import Identity, described
 from flk.impl.storage.rows import ENTRY_COLUMNS, EntryRow
 from flk.impl.storage.trouble import usable
 from flk.model.log.manifest import Manifest, Note, removed
@@ -57,13 +57,11 @@ def identity(data: Path) -> Identity:
     if data.is_dir() and not (data / IDENTITY).exists():
         raise UnusableInput(f"{data}: has no file {IDENTITY!r}, so it is no node's; name the data directory of a node")
     with usable(data / IDENTITY):
-        content = (data / IDENTITY).read_bytes()
-    try:
-        return msgspec.json.decode(content, type=Identity)
-    except msgspec.DecodeError as error:
-        raise UnusableInput(
-            f"{data / IDENTITY}: not a disk's identity ({error}); name the data directory of a node"
-        ) from None
+        return described(
+            data / IDENTITY,
+            Identity,
+            lambda error: f"not a disk's identity ({error}); name the data directory of a node",
+        )
 
 
 def logs(data: Path) -> Iterator[LogFiles]:

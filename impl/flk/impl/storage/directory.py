@@ -3,9 +3,10 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -13,6 +14,7 @@ from flk.impl.storage.record import replace_whole
 from flk.impl.storage.trouble import largest_file, usable
 from flk.spec.errors import UnusableInput
 
+FORMAT = 1  # of `identity` and `member`; the files of version 0.2.0 say none, and are of this
 RESTORING = "restoring"  # is there while a backup is copied to the directory
 _IDENTITY = "identity"
 _MEMBER = "member"
@@ -36,6 +38,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     region: str
     identity: int
+    format: int = FORMAT
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +46,30 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     store: str
     token: str
+    format: int = FORMAT
+
+
+class _Version(msgspec.Struct, frozen=True):
+    format: int = FORMAT
+
+
+Described = TypeVar("Described", Identity, Member)
+
+
+def described(path: Path, kind: type[Described], otherwise: Callable[[Exception], str]) -> Described:
+    """What a file of a directory says. Raises UnusableInput, with the fix, if a later version wrote it, and with what `otherwise`
+    says if nobody did; OSError.
+    """
+    content = path.read_bytes()
+    try:
+        version = msgspec.json.decode(content, type=_Version).format
+        if version > FORMAT:
+            raise UnusableInput(
+                f"{path}: is of format {version}, and this version knows {FORMAT}; fix: start a later version of flk"
+            )
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        raise UnusableInput(f"{path}: {otherwise(error)}") from None
 
 
 def member_of(directory: Path, store: str, shown: object) -> Member:
@@ -55,12 +82,9 @@ def member_of(directory: Path, store: str, shown: object) -> Member:
     if not path.exists():
         new = Member(store, secrets.token_hex(16))
         replace_whole(path, msgspec.json.encode(new))
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=Member)
-    except msgspec.DecodeError as error:
-        raise UnusableInput(
-            f"{path}: does not say whose member the node is ({error}); put it back, or {_ANEW}"
-        ) from None
+    found = described(
+        path, Member, lambda error: f"does not say whose member the node is ({error}); put it back, or {_ANEW}"
+    )
     if found.store != store:
         raise UnusableInput(
             f"{path}: this node shares another store than {shown}; name that one with --store. If it is lost, {_ANEW}"
@@ -139,7 +163,7 @@ def _require_unused(directory: Path, new: Identity) -> None:
     if foreign := sorted({entry.name for entry in directory.iterdir()} - _BEFORE_IDENTITY):
         raise UnusableInput(
             f"{directory}: holds {foreign[0]!r} and no identity, so it is no node's; name a directory of its own,"
-            f" or if it is one, put {directory / _IDENTITY} back: it reads like {msgspec.json.encode(new).decode()}"
+            f" or if it is one, put {directory / _IDENTITY} back: it reads like {_text(new)}"
         )
 
 
@@ -153,14 +177,13 @@ def identity_of(directory: Path, new: Identity) -> Identity:
     if not path.exists():
         _require_unused(directory, new)
         replace_whole(path, msgspec.json.encode(new))
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=Identity)
-    except msgspec.DecodeError as error:
-        raise UnusableInput(
-            f"{path}: not a disk's identity ({error}); it reads like {msgspec.json.encode(new).decode()}"
-        ) from None
+    found = described(path, Identity, lambda error: f"not a disk's identity ({error}); it reads like {_text(new)}")
     if found.region != new.region:
         raise UnusableInput(
             f"{path}: this is a disk of region {found.region!r}, not of {new.region!r}; give each region its own directory"
         )
     return found
+
+
+def _text(identity: Identity) -> str:
+    return msgspec.json.encode(identity).decode()

@@ -14,6 +14,7 @@ import structlog
 
 from flk.model.flow.timekeeping import Moment
 
+FORMAT = 1  # of the file; what a later version wrote is not known here
 SAVE_SECONDS = 60.0  # between two savings, of the steady clock
 _NAME = "clock.json"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -25,6 +26,11 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     boot: str
     wall: float
     steady: float
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format > FORMAT:
+            raise ValueError(f"it is of format {self.format}, and this version knows {FORMAT}")
 
 
 def steady() -> float:
