@@ -12,7 +12,7 @@ from tests.support.model.world import Crash, Stop, pcs, submission
 
 from flk.model.effects import Effect, GetObject, Merge, PutObject, Store, Watermark
 from flk.model.entries.entry import Claim, Entry, Key
-from flk.model.entries.snapshot import Head, head_object, heads_of, read_head
+from flk.model.entries.snapshot import Head, clock_of, head_object, heads_of, read_head
 from flk.model.log.frames import log_of, segment_name, sequence_of
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Entries
@@ -212,6 +212,28 @@ def test_there_is_no_snapshot_while_claims_are_set_aside() -> None:
     world.stores["eu"].rotten.aside[key] = None
     with pytest.raises(Unavailable, match="rotten"):
         written(world, "eu/1")
+
+
+def test_nothing_is_written_where_no_watermark_is_set() -> None:
+    """Such a snapshot would cover no log (SNAP-10)."""
+    world = SharingWorld("eu/1", "eu/2")
+    sent(world, "eu/1", 1)
+    assert written(world, "eu/1") == ""
+    assert not world.objects.objects
+
+
+def test_the_last_snapshot_that_was_written_is_the_last_by_name() -> None:
+    """Also if whoever writes it has a clock behind that of who wrote the one before."""
+    world = SharingWorld("eu/1", "eu/2")
+    sent(world, "eu/1", 1)
+    world.run("eu/1", ship())
+    world.nodes["eu/1"].clock = Timestamp(world.nodes["eu/1"].clock + (1 << 40))
+    first = written(world, "eu/1")
+    sent(world, "eu/2", 2)
+    world.run("eu/2", ship())
+    second = written(world, "eu/2")
+    assert clock_of(second) == clock_of(first) + 1
+    assert second > first
 
 
 def test_one_node_writes_the_snapshot_of_an_interval() -> None:

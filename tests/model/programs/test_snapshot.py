@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from tests.support.model.strategies import entries as any_entries
 from tests.support.model.world import EQUIVOCATING, EXAMINE, STORY, Crash, Stop, World, pcs, submission
 
-from flk.model.effects import Effect, Export, GetObject, ListObjects, Merge, Program, PutObject, ReadSegment
+from flk.model.effects import (
+    INBOX,
+    Effect,
+    Export,
+    GetObject,
+    ListObjects,
+    Merge,
+    Program,
+    PutObject,
+    ReadSegment,
+    Seal,
+)
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.snapshot import heads_of, read_head
 from flk.model.flow.submission import Submission
@@ -19,7 +30,7 @@ from flk.model.log.frames import segment_name
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
-from flk.model.programs.recover import reclaim, recover
+from flk.model.programs.recover import APPLIED, mark_applied, reclaim, recover
 from flk.model.programs.replay import replay
 from flk.model.programs.ship import SHIPPED, ship
 from flk.model.programs.snapshot import LIMITS, Snapshotted, _AtRisk, _shipped, snapshot
@@ -379,8 +390,28 @@ def test_nothing_is_written_of_a_node_that_has_marked_nothing() -> None:
     """A snapshot that covers no log would shorten no start."""
     world = World("eu")
     world.ingest("eu", STORY[2])
-    assert take(world) == Snapshotted("")
+    nothing = take(world)
+    assert nothing == Snapshotted("", 0, 0, 0)
     assert not world.objects.objects
+
+
+def test_the_log_counts_as_applied_as_far_as_it_is_shipped() -> None:
+    """What only this disk has comes to a reader with the tail, which begins there (SNAP-9)."""
+    world = World("eu")
+    world.ingest("eu", STORY[2])
+    world.run("eu", ship())
+    world.ingest("eu", STORY[3])
+    world.run("eu", sealed())
+    world.run("eu", mark_applied())
+    assert world.entries["eu"].marks[APPLIED] == segment_name("eu.000001", 2)
+    written = take(world)
+    assert written.entries == 1
+    assert read_head(written.name, world.objects.objects[written.name]).applied == segment_name("eu.000001", 1)
+
+
+def sealed() -> Program[None]:
+    """End the segment."""
+    yield from Seal(INBOX)
 
 
 def test_a_node_that_has_only_read_others_writes_a_snapshot() -> None:
