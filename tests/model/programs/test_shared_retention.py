@@ -10,7 +10,7 @@ from tests.support.model.effects_seen import watched
 from tests.support.model.sharing import SharingWorld, region_of
 from tests.support.model.world import Crash, Stop, pcs, submission
 
-from flk.model.effects import Effect, GetObject, Merge, PutObject, Store, Watermark
+from flk.model.effects import Effect, Export, GetObject, Merge, PutObject, Store, Watermark
 from flk.model.entries.entry import Claim, Entry, Key
 from flk.model.entries.snapshot import Head, clock_of, head_object, heads_of, read_head
 from flk.model.log.frames import log_of, segment_name, sequence_of
@@ -245,6 +245,58 @@ def test_one_node_writes_the_snapshot_of_an_interval() -> None:
         sent(world, node, epoch)
         world.run(node, ship())
         assert bool(world.run(node, snapshot_in_turn("eu", 600.0)).name) is writes
+
+
+def test_half_an_interval_after_a_snapshot_the_next_may_be_written() -> None:
+    """So that nodes whose rounds are not at the same moment write one in each interval (SNAP-11)."""
+    world = SharingWorld("eu/1", "eu/2")
+    sent(world, "eu/1", 1)
+    world.run("eu/1", ship())
+    assert world.run("eu/1", snapshot_in_turn("eu", 600.0)).name
+    for epoch, (seconds, writes) in enumerate([(299, False), (2, True)], 2):
+        world.pass_time(seconds)
+        sent(world, "eu/2", epoch)  # which tells its clock the time
+        assert bool(world.run("eu/2", snapshot_in_turn("eu", 600.0)).name) is writes
+
+
+def test_a_shared_snapshot_says_of_every_log_how_far_it_is_covered_and_shipped() -> None:
+    """Of those of its region, and of its peers' as far as they were read (SNAP-10)."""
+    world = SharingWorld("eu/1", "eu/2", "us")
+    for epoch, node in enumerate(("eu/1", "eu/1", "eu/2", "us")):
+        sent(world, node, epoch)
+        world.run(node, ship())
+    for node in ("eu/1", "eu/2"):
+        for peer in ("eu", "us"):
+            world.read(node, peer)
+    name = written(world, "eu/1")
+    head = read_head(name, world.objects.objects[name])
+    assert sorted(head.marks) == [
+        (REPLAYED + "eu.000001", segment_name("eu.000001", 2)),
+        (REPLAYED + "eu.000002", segment_name("eu.000002", 1)),
+        (REPLAYED + "us.000001", segment_name("us.000001", 1)),
+        (SHIPPED, segment_name("eu.000001", 2)),
+        (SHIPPED, segment_name("eu.000002", 1)),
+    ]
+
+
+def test_the_clock_of_a_snapshot_is_after_what_came_while_it_was_written() -> None:
+    """Another node, whose clock is ahead, stores an entry between watermarks and pieces: a start from it goes on after that one."""
+    world = SharingWorld("eu/1", "eu/2")
+    sent(world, "eu/1", 1)
+    world.run("eu/1", ship())
+    world.nodes["eu/2"].clock = Timestamp(world.nodes["eu/2"].clock + (1 << 40))
+    slow, came, name = snapshot_shared("eu"), False, ""
+    effect = next(slow)
+    while not name:
+        if isinstance(effect, Export) and not came:
+            came = sent(world, "eu/2", 2) == 200
+        try:
+            effect = slow.send(world.perform("eu/1", effect))
+        except StopIteration as stop:
+            name = stop.value.name
+    assert came
+    latest = max(entry.timestamp for entry in said(world, "eu").values())
+    assert read_head(name, world.objects.objects[name]).clock >= latest > world.nodes["eu/1"].clock
 
 
 def test_a_pass_reads_each_snapshot_once() -> None:
