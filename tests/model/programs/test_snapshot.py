@@ -427,6 +427,24 @@ def test_a_node_that_has_only_read_others_writes_a_snapshot() -> None:
     assert head.marks == (("replayed/eu", "eu.000001/000000000001"),)
 
 
+def test_a_snapshot_says_of_each_log_of_a_region_how_far_it_is_covered() -> None:
+    """Of the newest under the region's name, of each before it under its own (SNAP-3)."""
+    world = World("eu", "us")
+    for epoch in (1, 2, 3):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", ship())
+        if epoch == 2:
+            world.replay("us", "eu")
+            world.lose_disk("eu")
+    for _ in range(2):
+        world.replay("us", "eu")
+    written = take(world, "us", "eu")
+    assert read_head(written.name, world.objects.objects[written.name]).marks == (
+        ("replayed/eu.000001", segment_name("eu.000001", 2)),
+        ("replayed/eu", segment_name("eu.000002", 1)),
+    )
+
+
 def test_an_object_that_rotted_since_an_earlier_attempt_is_replaced() -> None:
     """A crash left a piece, and bits of it flipped before the next attempt wanted its name (SNAP-4)."""
     world = World("eu")
