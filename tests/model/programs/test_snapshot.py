@@ -1,8 +1,8 @@
 """Snapshots of a store, and starting from them (SNAP-*): a snapshot and the tail of the logs make what all of the logs make."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import permutations
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -17,11 +17,13 @@ from flk.model.effects import (
     Export,
     GetObject,
     ListObjects,
+    Mark,
     Merge,
     Program,
     PutObject,
     ReadSegment,
     Seal,
+    Segments,
 )
 from flk.model.entries.entry import Claim, Entry, Key, join
 from flk.model.entries.snapshot import heads_of, read_head
@@ -32,7 +34,7 @@ from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
 from flk.model.programs.recover import APPLIED, mark_applied, reclaim, recover
 from flk.model.programs.replay import replay
-from flk.model.programs.ship import SHIPPED, ship
+from flk.model.programs.ship import PREFIX, SHIPPED, ship
 from flk.model.programs.snapshot import LIMITS, Snapshotted, _AtRisk, _shipped, snapshot
 from flk.model.programs.start import load
 from flk.model.refusal import Unavailable, unavailable
@@ -425,6 +427,75 @@ def test_a_node_that_has_only_read_others_writes_a_snapshot() -> None:
     head = read_head(written.name, world.objects.objects[written.name])
     assert head.applied == ""
     assert head.marks == (("replayed/eu", "eu.000001/000000000001"),)
+
+
+def interrupted(world: World, region: str, program: Program[Any], meanwhile: Callable[[Effect[Any]], None]) -> Any:
+    """What a program gives, if something else happens before its effects."""
+    result: object = None
+    while True:
+        try:
+            effect = program.send(cast("Any", result))
+        except StopIteration as stop:
+            return stop.value
+        meanwhile(effect)
+        result = world.perform(region, effect)
+
+
+def test_what_was_logged_before_watermarks_of_others_were_read_is_shipped_and_covered() -> None:
+    """All of it, however many segments it is in; and not what is logged meanwhile, which is not sealed (SNAP-9)."""
+    world = World("eu", "us")
+    world.ingest("eu", STORY[2])
+    world.run("eu", ship())
+    world.replay("us", "eu")
+    for epoch in (1, 2, 3):
+        world.ingest("us", submission(pcs(epoch=epoch, shard_id="shard-1")))
+        if epoch < 3:
+            world.run("us", sealed())
+    came: list[int] = []
+
+    def meanwhile(effect: Effect[Any]) -> None:
+        if isinstance(effect, Segments) and effect.sealed and not effect.after and not came:
+            came.append(world.ingest("us", submission(pcs(epoch=4, shard_id="shard-1"))).status)
+
+    written = interrupted(world, "us", snapshot("us", ("us", "eu")), meanwhile)
+    names = [segment_name("us.000001", number) for number in (1, 2, 3)]
+    assert came == [200]
+    assert [name for name in world.objects.objects if name.startswith(f"{PREFIX}us.")] == [
+        PREFIX + name for name in names
+    ]
+    assert world.entries["us"].marks[SHIPPED] == names[-1]
+    assert read_head(written.name, world.objects.objects[written.name]).applied == names[-1]
+    assert written.entries == 4
+
+
+def test_a_snapshot_does_not_move_the_watermark_of_shipping_back() -> None:
+    """A pass of shipping went further while it shipped the same segment."""
+    world = World("eu", "us")
+    world.ingest("eu", STORY[2])
+    world.run("eu", ship())
+    world.replay("us", "eu")
+    world.ingest("us", submission(pcs(epoch=1, shard_id="shard-1")))
+    passed: list[object] = []
+
+    def meanwhile(effect: Effect[Any]) -> None:
+        if isinstance(effect, Mark) and effect.name == SHIPPED and not passed:
+            world.ingest("us", submission(pcs(epoch=2, shard_id="shard-1")))
+            passed.append(world.run("us", ship()))
+
+    interrupted(world, "us", snapshot("us", ("us", "eu")), meanwhile)
+    assert passed
+    assert world.entries["us"].marks[SHIPPED] == segment_name("us.000001", 2)
+
+
+@pytest.mark.parametrize(("shipped", "replayed"), [(1, 2), (2, 1), (2, 0), (0, 2)])
+def test_what_is_shipped_is_known_by_shipping_or_by_replay_whichever_went_further(shipped: int, replayed: int) -> None:
+    """A store that was lost has found again by replay what its region had shipped; marks of other logs say nothing of this one."""
+    world = World("eu")
+    for mark, number in ((SHIPPED, shipped), ("replayed/eu", replayed)):
+        if number:
+            world.entries["eu"].marks[mark] = segment_name("eu.000001", number)
+    assert world.run("eu", _shipped("eu", "eu.000001")) == segment_name("eu.000001", 2)
+    assert world.run("eu", _shipped("eu", "eu.000002")) == ""
 
 
 def test_a_snapshot_says_of_each_log_of_a_region_how_far_it_is_covered() -> None:
