@@ -284,7 +284,7 @@ def test_the_clock_of_a_snapshot_is_after_what_came_while_it_was_written() -> No
     world = SharingWorld("eu/1", "eu/2")
     sent(world, "eu/1", 1)
     world.run("eu/1", ship())
-    world.nodes["eu/2"].clock = Timestamp(world.nodes["eu/2"].clock + (1 << 40))
+    world.nodes["eu/2"].clock = Timestamp(world.nodes["eu/1"].clock + (1 << 26))
     slow, came, name = snapshot_shared("eu"), False, ""
     effect = next(slow)
     while not name:
