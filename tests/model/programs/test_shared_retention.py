@@ -16,6 +16,7 @@ from flk.model.entries.snapshot import Head, clock_of, head_object, heads_of, re
 from flk.model.log.frames import log_of, segment_name, sequence_of
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.parts import Entries
+from flk.model.programs import snapshot as snapshots
 from flk.model.programs.lose import empty, lose
 from flk.model.programs.recover import APPLIED
 from flk.model.programs.replay import REPLAYED
@@ -279,17 +280,22 @@ def test_a_shared_snapshot_says_of_every_log_how_far_it_is_covered_and_shipped()
     ]
 
 
-def test_the_clock_of_a_snapshot_is_after_what_came_while_it_was_written() -> None:
-    """Another node, whose clock is ahead, stores an entry between watermarks and pieces: a start from it goes on after that one."""
+def test_the_clock_of_a_snapshot_is_after_what_came_while_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another node, whose clock is ahead, stores an entry between watermarks and pieces: a start from it goes on after that one,
+    in whichever piece it is.
+    """
+    monkeypatch.setattr(snapshots, "LIMITS", msgspec.structs.replace(snapshots.LIMITS, read_entries=1, piece_entries=1))
+    first, *others = sorted(range(1, 5), key=lambda epoch: pcs(epoch=epoch).pcs_id)
     world = SharingWorld("eu/1", "eu/2")
-    sent(world, "eu/1", 1)
+    for epoch in others:
+        sent(world, "eu/1", epoch)
     world.run("eu/1", ship())
     world.nodes["eu/2"].clock = Timestamp(world.nodes["eu/1"].clock + (1 << 26))
     slow, came, name = snapshot_shared("eu"), False, ""
     effect = next(slow)
     while not name:
         if isinstance(effect, Export) and not came:
-            came = sent(world, "eu/2", 2) == 200
+            came = sent(world, "eu/2", first) == 200
         try:
             effect = slow.send(world.perform("eu/1", effect))
         except StopIteration as stop:

@@ -32,6 +32,7 @@ from flk.model.log.frames import segment_name
 from flk.model.log.hlc import Timestamp
 from flk.model.memory.memory import MemoryNode
 from flk.model.memory.parts import Disk, Entries, Objects
+from flk.model.programs import snapshot as snapshots
 from flk.model.programs.recover import APPLIED, mark_applied, reclaim, recover
 from flk.model.programs.replay import replay
 from flk.model.programs.ship import PREFIX, SHIPPED, ship
@@ -409,6 +410,23 @@ def test_the_log_counts_as_applied_as_far_as_it_is_shipped() -> None:
     written = take(world)
     assert written.entries == 1
     assert read_head(written.name, world.objects.objects[written.name]).applied == segment_name("eu.000001", 1)
+
+
+def test_of_what_is_left_out_there_is_no_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor of any segment that is not shipped, though there are two; the pieces are numbered (SNAP-9)."""
+    monkeypatch.setattr(snapshots, "LIMITS", msgspec.structs.replace(LIMITS, read_entries=1, piece_entries=1))
+    world = World("eu")
+    for epoch in (1, 2):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+    world.run("eu", ship())
+    for epoch in (3, 4):
+        world.ingest("eu", submission(pcs(epoch=epoch)))
+        world.run("eu", sealed())
+    written = take(world)
+    pieces = read_head(written.name, world.objects.objects[written.name]).pieces
+    assert [piece.lines for piece in pieces] == [1, 1]
+    assert [piece.name.rpartition("/")[2].partition(".")[0] for piece in pieces] == ["000001", "000002"]
+    assert {name for name in world.objects.objects if "/pieces/" in name} == {piece.name for piece in pieces}
 
 
 def sealed() -> Program[None]:
