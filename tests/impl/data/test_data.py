@@ -1,6 +1,7 @@
 """`flk data check`, `flk backup` and `flk restore`: data directories of real nodes, sound and not (SNAP-7, SNAP-8)."""
 
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -16,6 +17,7 @@ from tests.support.impl.client import Client, keys_of
 from tests.support.impl.command import flk
 from tests.support.impl.regions import RECORDS, all_to, region, stored
 from tests.support.impl.rig import Rig
+from tests.support.impl.rot import flip
 from tests.support.model.world import EXAMINE, STORY, pcs, submission
 
 from flk.impl.data import check as checking
@@ -23,9 +25,11 @@ from flk.impl.data import logged as comparing
 from flk.impl.data import restore as restoring
 from flk.impl.data.backup import FORMAT, LIST, Backup, back_up, listed, read, verify
 from flk.impl.data.check import Checked, check
+from flk.impl.data.reading import STORE
 from flk.impl.data.restore import restore
 from flk.impl.server.process import server_process
 from flk.impl.storage.directory import RESTORING
+from flk.impl.storage.pages import PAGE_BYTES, sums_of, why_not
 from flk.impl.storage.rows import TOTALS, entries_of, entry_row, mark_row, text, totals_of
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk
@@ -192,6 +196,73 @@ def test_a_store_that_is_not_what_was_written_is_found(
     rewrite(data, change)
     found = looked(data)
     assert [finding for finding in found.findings if finding.where.startswith(where) and finding.fix]
+
+
+def unused_byte(content: bytes, page: int) -> int | None:
+    """The place of a byte of that page which SQLite uses for nothing, None if it has none."""
+    start = (page - 1) * PAGE_BYTES
+    head = start + (100 if page == 1 else 0)
+    cells, end = int.from_bytes(content[head + 3 : head + 5]), int.from_bytes(content[head + 5 : head + 7])
+    gap = head + (8 if content[head] in {10, 13} else 12) + 2 * cells
+    return (gap + start + end) // 2 if start + end - gap > 1 else None
+
+
+@pytest.mark.skipif(bool(why_not()), reason="pages have no sums here")
+def test_a_bit_of_a_page_that_no_row_is_in_is_found(data: Path) -> None:
+    """In each page that has such bytes, and nothing else of the store says so: by the sum of the page (DUP-8, SNAP-8)."""
+    store = data / STORE
+    content = store.read_bytes()
+    assert not looked(data).notes
+    tried = 0
+    for page in range(1, len(content) // PAGE_BYTES + 1):
+        if (place := unused_byte(content, page)) is None:
+            continue
+        tried += 1
+        flip(store, 8 * place)
+        with closing(sqlite3.connect(f"{store.as_uri()}?immutable=1", uri=True)) as connection:
+            assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+        (finding,) = looked(data).findings
+        assert (finding.where, finding.what) == (STORE, f"page {page} is not what was written")
+        flip(store, 8 * place)
+    assert tried > 3
+    assert not looked(data).findings
+
+
+@pytest.mark.skipif(bool(why_not()), reason="pages have no sums here")
+def test_pages_are_compared_while_the_node_writes_them(tmp_path: Path) -> None:
+    """What its log has anew is read from there: a page of the file that was cut short by a kill meanwhile is no finding. One that
+    only the file has is (SNAP-8).
+    """
+    data = tmp_path / "eu"
+    with node(data) as rig:
+        assert isinstance(rig.node.store, SqliteStore)
+        rig.node.store._writer.execute("pragma wal_checkpoint(passive)")
+        pages = (data / STORE).stat().st_size // PAGE_BYTES
+        assert pages
+        rig.runtime.perform(ingest(submission(pcs(epoch=10)), "eu", EXAMINE))
+        rig.node.store.flush()
+        assert not looked(data).findings
+        told = []
+        for page in range(1, pages + 1):
+            place = 8 * PAGE_BYTES * page - 1
+            flip(data / STORE, place)
+            found = looked(data)
+            flip(data / STORE, place)
+            assert not found.notes
+            told.append([finding.what for finding in found.findings[:1]] == [f"page {page} is not what was written"])
+            assert told[-1] or not found.findings
+        assert set(told) == {True, False}
+
+
+@pytest.mark.skipif(bool(why_not()), reason="pages have no sums here")
+def test_a_check_says_why_pages_were_not_compared(data: Path) -> None:
+    """Another program has written the store, or the sums are gone (SNAP-8)."""
+    with closing(sqlite3.connect(data / STORE)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+    os.utime(data / STORE)
+    assert [note for note in looked(data).notes if "by another program" in note]
+    sums_of(data / STORE).unlink()
+    assert [note for note in looked(data).notes if "there is no entries.sqlite-pages" in note]
 
 
 def test_every_bit_of_a_sealed_segment_and_of_the_manifest_that_flips_is_found(data: Path) -> None:

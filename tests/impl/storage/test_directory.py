@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from tests.support.impl.client import keys_of
+from tests.support.impl.command import flk
+from tests.support.impl.rig import Rig
 
 from flk.impl.data.reading import identity
 from flk.impl.storage.directory import Identity, identity_of, member_of
@@ -67,6 +71,23 @@ def test_what_says_nothing_is_refused_by_name(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnusableInput, match=str(tmp_path / name)):
         read(tmp_path)
+
+
+def test_every_command_refuses_a_directory_of_a_later_version(tmp_path: Path) -> None:
+    """One line with the fix, exit code 2, and nothing is changed."""
+    data, out = tmp_path / "eu", tmp_path / "out"
+    with closing(Rig(data)) as rig:
+        rig.recover()
+    path = data / "identity"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "format": 2, "more": []}))
+    content, keys = path.read_bytes(), str(keys_of(tmp_path))
+    serve = ("serve", "--data", str(data), "--keys", keys, "--port", "0")
+    for arguments in (serve, ("data", "check", str(data)), ("backup", str(data), str(out))):
+        ended = flk(*arguments)
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+        assert "identity: is of format 2, and this version knows 1; fix: start a later version of flk" in ended.stderr
+    assert path.read_bytes() == content
+    assert not out.exists()
 
 
 def test_what_a_later_version_knew_of_the_time_is_not_believed(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ import msgspec
 
 from flk.impl.data.cold import ColdKeys, cold_keys
 from flk.impl.data.logged import NO_END, Logged
-from flk.impl.data.reading import STORE, LogFiles, identity, logs, removed_now, rows_of, store_of
+from flk.impl.data.reading import STORE, LogFiles, identity, logs, pages_of, removed_now, rows_of, store_of
 from flk.impl.storage.cold_index import NAME
 from flk.impl.storage.directory import Identity, is_member
+from flk.impl.storage.pages import Comparison, are_known, sums_of, why_not
 from flk.impl.storage.rows import (
     ENTRY_COLUMNS,
     MARK_COLUMNS,
@@ -113,8 +114,8 @@ def check(
         run.logs(logs(data))
         return run.checked()
     try:
-        with store_of(data) as connection, cold_keys(data) as cold:
-            run.store(data / STORE, connection)
+        with pages_of(data) as pages, store_of(data) as connection, cold_keys(data) as cold:
+            run.store(data / STORE, connection, pages)
             run.cold(cold)
             run.logs(logs(data))
             run.entries_are_logged()
@@ -168,7 +169,7 @@ class _Check:
 
     # The store.
 
-    def store(self, path: Path, connection: sqlite3.Connection) -> None:
+    def store(self, path: Path, connection: sqlite3.Connection, pages: Comparison) -> None:
         """Every page, every row, and the totals."""
         self._progress("store")
         try:
@@ -177,6 +178,7 @@ class _Check:
         except Damaged as damaged:
             self.found(STORE, damaged.detail, REBUILD)
             return
+        self._pages(path, pages)
         for (said,) in connection.execute("pragma integrity_check(20)"):
             if said != "ok":
                 self.found(STORE, " ".join(str(said).split()), REBUILD)
@@ -186,6 +188,23 @@ class _Check:
             self.found(STORE, f"{totals} was found, and {totals_of(marks.get(TOTALS, ''))} was written", REBUILD)
         self._entries = totals.entries
         self._store = _Store(connection, marks)
+
+    def _pages(self, path: Path, pages: Comparison) -> None:
+        """The pages as they were written, also where no row is (DUP-8)."""
+        sums = sums_of(path).name
+        if why := why_not():
+            self.note(f"pages of the store were not compared: {why}")
+        elif not sums_of(path).exists():
+            self.note(f"pages of the store were not compared: there is no {sums}, which a start of the node makes")
+        elif not are_known(path):
+            changed = f"the store was changed by another program than its node since {sums} was written"
+            self.note(f"pages of the store were not compared: {changed}; the next start verifies it as a whole")
+        else:
+            wrong = pages.differing()
+            for page in wrong[:MAX_ROWS]:
+                self.found(STORE, f"page {page} is not what was written", REBUILD)
+            if (more := len(wrong) - MAX_ROWS) > 0:
+                self.found(STORE, f"{more} more pages are not what was written", REBUILD)
 
     def cold(self, cold: ColdKeys | None) -> None:
         """The index of the cold tier, whose entries the store need not have."""

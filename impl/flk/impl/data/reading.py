@@ -6,13 +6,14 @@ manifest, then its segments. A segment that the manifest does not know yet has b
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from flk.impl.storage.directory import Identity, described
+from flk.impl.storage.pages import Comparison
 from flk.impl.storage.rows import ENTRY_COLUMNS, EntryRow
 from flk.impl.storage.trouble import usable
 from flk.model.log.manifest import Manifest, Note, removed
@@ -79,10 +80,25 @@ def logs(data: Path) -> Iterator[LogFiles]:
 
 
 @contextmanager
-def store_of(data: Path) -> Iterator[sqlite3.Connection]:
-    """One read transaction over the store, whatever its node writes meanwhile. Raises UnusableInput if there is no store."""
+def pages_of(data: Path) -> Iterator[Comparison]:
+    """The pages of the store beside their sums: around `store_of`. Raises UnusableInput if there is no store."""
+    require_store(data)
+    with usable(data / STORE):
+        pages = Comparison(data / STORE)
+    with closing(pages):
+        yield pages
+
+
+def require_store(data: Path) -> None:
+    """Return if there is a store. Raises UnusableInput."""
     if not (data / STORE).exists():
         raise UnusableInput(f"{data / STORE}: there is no store; fix: start the node, which rebuilds it from its log")
+
+
+@contextmanager
+def store_of(data: Path) -> Iterator[sqlite3.Connection]:
+    """One read transaction over the store, whatever its node writes meanwhile. Raises UnusableInput if there is no store."""
+    require_store(data)
     connection = connected(data / STORE)
     try:
         connection.execute("begin")

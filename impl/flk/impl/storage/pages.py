@@ -27,6 +27,8 @@ _HEAD = struct.Struct(
 )  # magic, salts of a log of SQLite's and of the next, when the store was changed before that
 _MAGIC = 0x3153454741504B4C
 _SALTS = slice(16, 24)  # in the head of SQLite's log
+_LOG_HEAD_BYTES = 32
+_FRAME_HEAD = struct.Struct(">II8s8x")  # of the log: page, pages after it if a transaction ends there, salts, checksums
 _NONE = bytes(8)
 _SUM_BYTES = 8
 _AT_ONCE = 4096  # pages that are summed up together
@@ -99,6 +101,58 @@ class Look:
         """Release the files."""
         os.close(self._store)
         os.close(self._sums)
+
+
+class Comparison:
+    """Compares all pages with their sums in a process beside the node, which may write both. It has a file of its own: open it
+    before SQLite opens the store, and close it after, since to close one drops the locks of all.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._store = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def differing(self) -> list[int]:
+        """The pages that are not what was written; those that SQLite's log has anew are read from there, and do not count. Call it
+        in a transaction that reads: until that ends, only such pages are written, and the log is not begun anew.
+        """
+        found: list[int] = []
+        last = os.fstat(self._store).st_size // PAGE_BYTES
+        with sums_of(self._path).open("rb") as file:
+            for first in range(1, last + 1, _AT_ONCE):
+                count = min(_AT_ONCE, last + 1 - first)
+                there = _sums(self._store, first, count)
+                noted = os.pread(file.fileno(), _SUM_BYTES * count, _HEAD.size + _SUM_BYTES * (first - 1))
+                if there != noted:
+                    places = ((page, slice(_SUM_BYTES * page, _SUM_BYTES * (page + 1))) for page in range(count))
+                    found += [first + page for page, place in places if there[place] != noted[place]]
+        anew = _pages_in_log(self._path) if found else set()
+        return [page for page in found if page not in anew]
+
+    def close(self) -> None:
+        """Release the file."""
+        os.close(self._store)
+
+
+def _pages_in_log(path: Path) -> set[int]:
+    """The pages that transactions have written to SQLite's log since that was begun."""
+    pages: set[int] = set()
+    open_: set[int] = set()  # of a transaction that may not have ended
+    try:
+        file = path.with_name(f"{path.name}-wal").open("rb")
+    except FileNotFoundError:
+        return pages
+    with file:
+        salts = file.read(_LOG_HEAD_BYTES)[_SALTS]
+        while len(head := file.read(_FRAME_HEAD.size)) == _FRAME_HEAD.size:
+            page, size, of = _FRAME_HEAD.unpack(head)
+            if of != salts:  # left from the log before
+                break
+            open_.add(page)
+            if size:  # after the last frame of a transaction, in pages
+                pages, open_ = pages | open_, set()
+            file.seek(PAGE_BYTES, os.SEEK_CUR)
+    return pages
 
 
 def _beginning(path: Path, size: int) -> bytes:
