@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from socket import socket
 
 import pytest
 from tests.support.impl.audited import stored
@@ -102,3 +103,19 @@ def test_an_endpoint_is_a_url(tmp_path: Path) -> None:
     done = flk(*command(tmp_path / "home", stored(tmp_path / "log", audit_leaves(9)), Kind.OTLP, "siem.example"))
     assert done.returncode == 2
     assert "is no URL of HTTP" in done.stderr
+    done = flk(*command(tmp_path / "home", (tmp_path / "log").as_uri(), Kind.OTLP, "http://siem.example:x/"))
+    assert (done.returncode, "--endpoint: not a URL of HTTP" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_who_does_not_answer_is_named_without_what_it_knows_us_by(tmp_path: Path) -> None:
+    """User, password and path are secrets of some receivers; why there is no answer is told."""
+    url = stored(tmp_path / "log", audit_leaves(9))
+    with socket() as bound:  # to a port where nobody listens
+        bound.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{bound.getsockname()[1]}"
+        done = flk(*command(tmp_path / "home", url, Kind.SUMO, f"http://me:hush@{host}/receiver/token?key=hidden"))
+    assert done.returncode == 1
+    assert f"0 leaves are told, and no more: http://{host}: no answer (" in done.stderr
+    assert "refused" in done.stderr
+    assert not [secret for secret in ("me:", "hush", "token", "hidden") if secret in done.stderr]

@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +108,22 @@ def kept_in(path: Path, log: str, receiver: str) -> Iterator[State]:
 
 
 class Receiver:
-    """A SIEM at an endpoint. Raises UnusableInput unless that is a URL of HTTP."""
+    """A SIEM at an endpoint. Raises UnusableInput unless that is a URL of HTTP.
+
+    Messages name its host alone: some receivers know their senders by a path, which is a secret then.
+    """
 
     def __init__(self, target: Target, endpoint: str, secret: str, trust: Trust) -> None:
         if not endpoint.startswith(("http://", "https://")):
             raise UnusableInput(
                 f"--endpoint: {endpoint!r} is no URL of HTTP; it is like https://siem.example:8088/services/collector"
             )
+        try:
+            parts = httpx.URL(endpoint)
+        except httpx.InvalidURL as error:
+            raise UnusableInput(f"--endpoint: not a URL of HTTP ({error}); fix: https://siem.example:8088/…") from None
+        self._host = f"{parts.scheme}://{parts.netloc.decode()}"
+        self._trouble = ""
         self._target = target
         self._endpoint = endpoint.rstrip("/")
         self._secret = secret
@@ -128,7 +137,8 @@ class Receiver:
     def tell(self, effect: Tell) -> Response | None:
         """Send events; None if no answer came."""
         sent = request(self._target, effect.events, self._secret)
-        with suppress(httpx.HTTPError, httpx.InvalidURL):
+        self._trouble = ""
+        try:
             with self._http.stream(
                 "POST", self._endpoint + sent.path, headers=sent.headers, content=sent.body
             ) as answer:
@@ -136,10 +146,19 @@ class Receiver:
                 for piece in answer.iter_bytes():
                     body += piece
                     if len(body) > _MOST_BYTES:
+                        self._trouble = f"an answer of more than {_MOST_BYTES:,} bytes"
                         return None
-            asked = retry_after(answer.headers.get("retry-after"), time.time())
-            return Response(answer.status_code, body, asked)
-        return None
+        except httpx.HTTPError as error:
+            self._trouble = str(error) or type(error).__name__
+            return None
+        return Response(answer.status_code, body, retry_after(answer.headers.get("retry-after"), time.time()))
+
+    def _named(self, streamed: Streamed) -> Streamed:
+        """With the host that takes nothing, and what came in the place of an answer."""
+        if not streamed.waits:
+            return streamed
+        why = f" ({self._trouble})" if self._trouble else ""
+        return streamed._replace(waits=f"{self._host}: {streamed.waits}{why}")
 
     def passes(self, log: Log, state: State, every: float | None) -> Iterator[Streamed]:
         """A pass over the log, or one every so many seconds until somebody interrupts. Raises BadLog, BadNote, UnusableInput; a
@@ -157,7 +176,7 @@ class Receiver:
             while True:
                 try:
                     checkpoint, _ = log.checkpoint()
-                    yield log.run(stream("", checkpoint, self._target), own)
+                    yield self._named(log.run(stream("", checkpoint, self._target), own))
                 except Unavailable as away:
                     if every is None:
                         raise
