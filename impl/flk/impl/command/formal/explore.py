@@ -8,7 +8,7 @@ import typer
 
 from flk.impl.command.app import app
 from flk.impl.command.formal.subject import chosen_sizes, named, protocol_names, size_texts
-from flk.spec.errors import UnusableInput, writing
+from flk.spec.errors import writing
 
 if TYPE_CHECKING:
     from flk.formal.api.exploring import Exploration
@@ -130,17 +130,11 @@ def _list(*, json: bool) -> None:
 
 def _write_drill(file: Path, seen: "Exploration") -> None:
     """The path to the violation, as a scenario that runs the design."""
-    from flk.sim.experiments.from_counterexample import schedule
-    from flk.spec.verdict import Verdict
+    from flk.impl.command.drilling.counterexamples import schedule_of
 
-    paths = (f.path for f in seen.properties.values() if f.path is not None and f.verdict is Verdict.VIOLATED)
-    path = next(paths, None)
-    if path is None:
-        raise UnusableInput(
-            f"{seen.protocol.name} has no counterexample here, so nothing can be replayed; name a design"
-        )
+    scenario = schedule_of(seen)
     with writing(file):
-        file.write_text(schedule(seen.protocol, path).to_toml(), "utf-8")
+        file.write_text(scenario.to_toml(), "utf-8")
 
 
 def _print(seen: "Exploration", *, lanes: str | None, verbose: bool) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from flk.impl.command.app import app
-from flk.impl.command.sim.names import scenario_names
+from flk.impl.command.sim.names import drill_names
 from flk.spec.errors import UnusableInput, writing
 from flk.spec.verdict import Verdict, worst
 
@@ -30,6 +30,8 @@ Examples: flk drill lost-disk --real --speed 10 --html drill.html
 flk drill lost-object --real --without intruder
 
 flk drill three-regions --real --speed 20 --store postgresql --nodes 3
+
+flk drill gallery/stepped-over-gap --real
 
 flk drill my.toml
 """
@@ -55,7 +57,11 @@ class _Result(msgspec.Struct, frozen=True):
 @app.command(epilog=EXAMPLES)
 def drill(
     scenario: Annotated[
-        str, typer.Argument(help="A scenario of the library, or a TOML file.", autocompletion=scenario_names)
+        str,
+        typer.Argument(
+            help="A scenario of the library, a TOML file, a refuted design (gallery/NAME), or a replay string.",
+            autocompletion=drill_names,
+        ),
     ],
     *,
     real: Annotated[
@@ -92,18 +98,19 @@ def drill(
     """
     from rich.console import Console
 
+    from flk.impl.command.drilling.counterexamples import named
     from flk.impl.command.drilling.refusals import require_counterparts
     from flk.impl.command.drilling.refusals import without as left_out
     from flk.impl.command.drilling.translation import plan_of, scaled, stand_ins
-    from flk.sim.api.inputs import scenario_of
     from flk.sim.api.programs import inputs_for
 
-    found = scaled(left_out(scenario_of(scenario), without or ()), speed)
+    meant = named(scenario)
+    found = scaled(left_out(meant.scenario, without or ()), speed)
     require_counterparts(found, shared=store is not None)
-    seed = found.seed if seed is None else seed
+    seed = next(each for each in (seed, meant.seed, found.seed) if each is not None)
     inputs = inputs_for(found)
     plan = plan_of(found, inputs, seed, nodes if store else 1, store or "")
-    apart = (*stand_ins(found), *_apart(), *_of_shared_stores(plan))
+    apart = (*meant.notes, *stand_ins(found), *_apart(), *_of_shared_stores(plan))
     if not real:
         _show_plan(plan, apart)
         return
