@@ -73,6 +73,7 @@ def test_a_tenant_is_erased_and_the_log_verifies(tmp_path: Path) -> None:
         until(lambda: size_in(url) == 7)
         done = flk(*erase, "--do")
         assert (done.returncode, holding(tmp_path)) == (0, []), done.stdout + done.stderr
+        assert "not looked at: stores, logs and segments, snapshots, backups, other regions" in done.stdout
         grow(node, url, 40)
         other = json.loads(STORY[-2].body)["pcs_id"]
         shown = node.public.request("GET", f"/v1/audit/proof/{other}", None, node.bearer("other")).json()

@@ -14,6 +14,8 @@ from flk.spec.verdict import Verdict
 if TYPE_CHECKING:
     from flk.model.programs.erase import Erasing
 
+ELSEWHERE = "stores, logs and segments, snapshots, backups, other regions, agents, and who was told of leaves"
+"""Where a record may be besides: nothing of that is erased here, nor looked at."""
 LONGEST = CONSTANTS.transparency.max_reason_characters
 
 
@@ -53,7 +55,7 @@ def erase(
             open_objects(url), open_objects(into or url), verifier, Sought(tenant, record), reason, do=do
         )
     if json:
-        typer.echo(msgspec.json.encode({**erasing._asdict(), "done": erasing.is_done}))
+        typer.echo(msgspec.json.encode({**erasing._asdict(), "done": erasing.is_done, "elsewhere": ELSEWHERE}))
     else:
         _tell(erasing, do=do)
     raise typer.Exit((Verdict.HOLDS if erasing.is_done else Verdict.VIOLATED).exit_code)
@@ -76,3 +78,4 @@ def _tell(erasing: "Erasing", *, do: bool) -> None:
         typer.echo(f"✗ {plain(each)}", err=True)
     if erasing.is_done:
         typer.echo("✓ nothing of it is left in the published log")
+        typer.echo(f"… not looked at: {ELSEWHERE}. The guide on erasure says until when it is there")
