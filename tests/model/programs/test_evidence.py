@@ -13,7 +13,7 @@ from tests.support.model.world import EXAMINE, World, pcs, submission
 from flk.model.effects import INBOX, Effect, GetBeginning, GetObject, ListObjects, Program, Seal, Segments
 from flk.model.entries.entry import Claim, Entry
 from flk.model.entries.snapshot import heads_of
-from flk.model.log.frames import sealed_frames
+from flk.model.log.frames import sealed_frames, segment_name
 from flk.model.log.hlc import LAST, Timestamp
 from flk.model.memory.parts import Disk
 from flk.model.programs import evidence
@@ -270,6 +270,29 @@ def test_a_snapshot_stands_for_what_was_removed_if_all_of_that_was_applied(left:
     found, _, _ = searched(world, [claims[0], claims[-1]])
     assert found[claims[0]].name.startswith(heads_of("eu"))
     assert found[claims[-1]].name.startswith(heads_of("eu") if not left else "eu.000001/")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "standing"), [(1, 1, Standing.APPLIED), (1, 0, Standing.IN_FLIGHT), (0, 1, Standing.IN_FLIGHT)]
+)
+def test_a_snapshot_stands_for_every_log_that_it_covers(first: int, second: int, standing: Standing) -> None:
+    """Two logs of a region are gone: what its snapshot has was applied where both had been read to their end, and else it is on its
+    way (DIV-3).
+    """
+    world, (claim,) = shipped([1])
+    world.lose_disk("eu")
+    world.replay("eu", "eu")
+    sent(world, 2)
+    world.replay("us", "eu")
+    world.run("eu", snapshot("eu", ("eu",)))
+    for name in [name for name in world.objects.objects if name.startswith(f"{PREFIX}eu.")]:
+        del world.objects.objects[name]
+    marks = world.entries["us"].marks
+    marks["replayed/eu.000001"] = segment_name("eu.000001", 1) if first else ""
+    marks["replayed/eu"] = segment_name("eu.000002", 1) if second else ""
+    found, _, _ = searched(world, [claim])
+    assert found[claim].name.startswith(heads_of("eu"))
+    assert found[claim].standing is standing
 
 
 def test_the_latest_snapshot_is_read_first() -> None:
