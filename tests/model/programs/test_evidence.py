@@ -388,6 +388,27 @@ def test_a_salvaged_frame_is_found_many_segments_later() -> None:
         assert found[first].name.endswith("000005")
 
 
+def test_what_stands_twice_in_a_log_was_applied_with_the_first() -> None:
+    """A segment was damaged after it was shipped, and its frames were appended again: the second is not read yet (WAL-4)."""
+    world = World("eu", "us")
+    world.ingest("eu", submission(pcs(epoch=1)))
+    world.run("eu", ship())
+    world.replay("us", "eu")
+    first = segment_name("eu.000001", 1)
+    frames = sealed_frames(first, world.objects.objects[PREFIX + first])
+    world.disks["eu"].salvage(INBOX, first, frames, world.nodes["eu"].clock)
+    world.ingest("eu", submission(pcs(epoch=2)))
+    world.run("eu", ship())
+    again, fresh = sorted(
+        (Claim(key, entry) for key, entry in world.entries["eu"].entries.items()),
+        key=lambda claim: claim.entry.timestamp,
+    )
+    second = segment_name("eu.000001", 2)
+    assert len(sealed_frames(second, world.objects.objects[PREFIX + second])) == 2
+    found, _, _ = searched(world, [again, fresh])
+    assert found == {again: Evidence(Standing.APPLIED, first), fresh: Evidence(Standing.IN_FLIGHT, second)}
+
+
 def test_behind_the_segment_that_has_a_salvaged_frame_nothing_is_read() -> None:
     """Segments are looked through until the claim is found, not to the end of the log (DIV-3)."""
     world = World("eu", "us")
