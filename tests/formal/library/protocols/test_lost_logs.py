@@ -26,7 +26,7 @@ def test_every_property_holds_and_every_witness_is_near() -> None:
         "claims_come_before_any_snapshot": 3,
         "the_store_goes_on_after_the_watermarks": 6,
         "the_store_goes_on_before_the_head": 6,
-        "the_store_is_empty_no_more_before_the_head": 4,
+        "a_store_is_filled_before_the_head": 4,
     }
 
 

@@ -450,7 +450,7 @@ def the_store_goes_on_before_the_head() -> Term:
 
 
 @protocol.reachable("SNAP-3")
-def the_store_is_empty_no_more_before_the_head() -> Term:
+def a_store_is_filled_before_the_head() -> Term:
     """Nor is one whole that found the store empty, when that holds something."""
     return exists(Snapshot, lambda s: (phase[s] == Phase.read) & ~has.defined(s) & row.defined())
 
