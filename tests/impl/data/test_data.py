@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from tests.support.impl.client import Client, keys_of
 from tests.support.impl.command import flk
+from tests.support.impl.page_sums import NEEDS_SUMS
 from tests.support.impl.regions import RECORDS, all_to, region, stored
 from tests.support.impl.rig import Rig
 from tests.support.impl.rot import flip
@@ -29,7 +30,7 @@ from flk.impl.data.reading import STORE
 from flk.impl.data.restore import restore
 from flk.impl.server.process import server_process
 from flk.impl.storage.directory import RESTORING
-from flk.impl.storage.pages import PAGE_BYTES, sums_of, why_not
+from flk.impl.storage.pages import PAGE_BYTES, sums_of
 from flk.impl.storage.rows import TOTALS, entries_of, entry_row, mark_row, text, totals_of
 from flk.impl.storage.sqlite import SqliteStore
 from flk.impl.storage.wal import FileDisk
@@ -207,7 +208,7 @@ def unused_byte(content: bytes, page: int) -> int | None:
     return (gap + start + end) // 2 if start + end - gap > 1 else None
 
 
-@pytest.mark.skipif(bool(why_not()), reason="pages have no sums here")
+@NEEDS_SUMS
 def test_a_bit_of_a_page_that_no_row_is_in_is_found(data: Path) -> None:
     """In each page that has such bytes, and nothing else of the store says so: by the sum of the page (DUP-8, SNAP-8)."""
     store = data / STORE
@@ -228,7 +229,7 @@ def test_a_bit_of_a_page_that_no_row_is_in_is_found(data: Path) -> None:
     assert not looked(data).findings
 
 
-@pytest.mark.skipif(bool(why_not()), reason="pages have no sums here")
+@NEEDS_SUMS
 def test_pages_are_compared_while_the_node_writes_them(tmp_path: Path) -> None:
     """What its log has anew is read from there: a page of the file that was cut short by a kill meanwhile is no finding. One that
     only the file has is (SNAP-8).
@@ -254,7 +255,7 @@ def test_pages_are_compared_while_the_node_writes_them(tmp_path: Path) -> None:
         assert set(told) == {True, False}
 
 
-@pytest.mark.skipif(bool(why_not()), reason="pages have no sums here")
+@NEEDS_SUMS
 def test_a_check_says_why_pages_were_not_compared(data: Path) -> None:
     """Another program has written the store, or the sums are gone (SNAP-8)."""
     with closing(sqlite3.connect(data / STORE)) as connection:

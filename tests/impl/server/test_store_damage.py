@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.impl.client import Client, keys_of, sample
+from tests.support.impl.page_sums import NEEDS_SUMS
 from tests.support.impl.rig import Rig, lose
 from tests.support.impl.rot import copy, flip
 from tests.support.model.world import pcs, submission
@@ -15,7 +16,6 @@ from tests.support.model.world import pcs, submission
 from flk.impl.server.lifecycle import open_node
 from flk.impl.server.process import server_process
 from flk.impl.server.settings import Settings
-from flk.impl.storage.pages import why_not
 from flk.model.flow.submission import Submission
 from flk.spec.errors import UnusableInput
 
@@ -90,7 +90,7 @@ def test_a_row_that_rots_under_a_node_is_not_answered_from(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(why_not()), reason="pages have no sums here")
+@NEEDS_SUMS
 def test_a_page_that_rots_under_a_node_is_found_though_nothing_reads_it(tmp_path: Path) -> None:
     """The node compares all pages as it serves; what it answers then is what it answered before, and it goes on comparing."""
     data, keys = tmp_path / "data", keys_of(tmp_path)

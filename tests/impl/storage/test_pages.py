@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from tests.support.impl.page_sums import NEEDS_SUMS
 from tests.support.impl.rot import change, copy
 
 from flk.impl.storage import pages
@@ -23,7 +24,7 @@ PAGE = pages.PAGE_BYTES
 LEAF_OF_KEYS = 10  # begins a page
 MANY = 600  # entries on some fifty pages
 
-pytestmark = pytest.mark.skipif(bool(pages.why_not()), reason="pages have no sums here")
+pytestmark = NEEDS_SUMS
 
 
 def claim(number: int) -> Claim:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.model.divergence import sent
-from tests.support.model.effects_seen import watched
+from tests.support.model.effects_seen import sealed, watched
 from tests.support.model.world import EXAMINE, World, pcs, submission
 
-from flk.model.effects import INBOX, Effect, GetBeginning, GetObject, ListObjects, Program, Seal, Segments
+from flk.model.effects import INBOX, Effect, GetBeginning, GetObject, ListObjects, Segments
 from flk.model.entries.entry import Claim, Entry
 from flk.model.entries.snapshot import heads_of
 from flk.model.log.frames import sealed_frames, segment_name
@@ -427,8 +427,3 @@ def test_behind_the_segment_that_has_a_salvaged_frame_nothing_is_read() -> None:
     (standing,) = found.values()
     assert PREFIX + standing.name == max(objects)
     assert max(objects) < max(world.objects.objects)
-
-
-def sealed() -> Program[None]:
-    """End the segment."""
-    yield from Seal(INBOX)

@@ -1,12 +1,14 @@
 """Retention where nodes share a store (RET-7, SNAP-10): every region comes to what the store has, whoever is away or lost."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.effort import few
 from tests.support.model.crash_points import AROUND
-from tests.support.model.effects_seen import watched
+from tests.support.model.effects_seen import interrupted, watched
 from tests.support.model.sharing import SharingWorld, region_of
 from tests.support.model.world import Crash, Stop, pcs, submission
 
@@ -291,16 +293,14 @@ def test_the_clock_of_a_snapshot_is_after_what_came_while_it_was_written(monkeyp
         sent(world, "eu/1", epoch)
     world.run("eu/1", ship())
     world.nodes["eu/2"].clock = Timestamp(world.nodes["eu/1"].clock + (1 << 26))
-    slow, came, name = snapshot_shared("eu"), False, ""
-    effect = next(slow)
-    while not name:
+    came: list[int] = []
+
+    def meanwhile(effect: Effect[Any]) -> None:
         if isinstance(effect, Export) and not came:
-            came = sent(world, "eu/2", first) == 200
-        try:
-            effect = slow.send(world.perform("eu/1", effect))
-        except StopIteration as stop:
-            name = stop.value.name
-    assert came
+            came.append(sent(world, "eu/2", first))
+
+    name = interrupted(world, "eu/1", snapshot_shared("eu"), meanwhile).name
+    assert came == [200]
     latest = max(entry.timestamp for entry in said(world, "eu").values())
     assert read_head(name, world.objects.objects[name]).clock >= latest > world.nodes["eu/1"].clock
 

@@ -1,18 +1,18 @@
 """Snapshots of a store, and starting from them (SNAP-*): a snapshot and the tail of the logs make what all of the logs make."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import permutations
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.support.model.effects_seen import interrupted, sealed
 from tests.support.model.strategies import entries as any_entries
 from tests.support.model.world import EQUIVOCATING, EXAMINE, STORY, Crash, Stop, World, pcs, submission
 
 from flk.model.effects import (
-    INBOX,
     Effect,
     Export,
     GetObject,
@@ -22,7 +22,6 @@ from flk.model.effects import (
     Program,
     PutObject,
     ReadSegment,
-    Seal,
     Segments,
 )
 from flk.model.entries.entry import Claim, Entry, Key, join
@@ -429,11 +428,6 @@ def test_of_what_is_left_out_there_is_no_piece(monkeypatch: pytest.MonkeyPatch) 
     assert {name for name in world.objects.objects if "/pieces/" in name} == {piece.name for piece in pieces}
 
 
-def sealed() -> Program[None]:
-    """End the segment."""
-    yield from Seal(INBOX)
-
-
 def test_a_node_that_has_only_read_others_writes_a_snapshot() -> None:
     """It covers their logs, whose beginning a start then need not read."""
     world = World("eu", "us")
@@ -445,18 +439,6 @@ def test_a_node_that_has_only_read_others_writes_a_snapshot() -> None:
     head = read_head(written.name, world.objects.objects[written.name])
     assert head.applied == ""
     assert head.marks == (("replayed/eu", "eu.000001/000000000001"),)
-
-
-def interrupted(world: World, region: str, program: Program[Any], meanwhile: Callable[[Effect[Any]], None]) -> Any:
-    """What a program gives, if something else happens before its effects."""
-    result: object = None
-    while True:
-        try:
-            effect = program.send(cast("Any", result))
-        except StopIteration as stop:
-            return stop.value
-        meanwhile(effect)
-        result = world.perform(region, effect)
 
 
 def test_what_was_logged_before_watermarks_of_others_were_read_is_shipped_and_covered() -> None:
