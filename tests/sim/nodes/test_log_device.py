@@ -1,73 +1,29 @@
 """A node's log on its disk: what a seal waits for, when a full segment is sealed, and what a stop leaves of a write."""
 
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from unittest.mock import Mock
 
-import msgspec
-from tests.support.sim.drills import BRISK, drill, prepared, records
+import pytest
+from tests.support.sim.drills import records
+from tests.support.sim.journals import Bench, loop_of
 
-from flk.model.effects import INBOX, Append, Program, Seal
-from flk.model.log.frames import scan
-from flk.model.memory.memory import MemoryNode
-from flk.sim.kernel.random_streams import RandomStream
-from flk.sim.kernel.runtime import Activity, Host
-from flk.sim.nodes.log_device import Follow, Journal
+from flk.model.effects import INBOX, Append, Inspect, Program, ReadSegment, Salvage, Seal
+from flk.model.flow.submission import Submission
+from flk.model.log.frames import OVERHEAD, scan
+from flk.model.refusal import Refused, unavailable
+from flk.sim.kernel.runtime import Activity
+from flk.sim.nodes.activities import Recovering
+from flk.sim.nodes.background import Rounds
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import TornWrite
-from flk.sim.world.events import Marked
+from flk.sim.scenarios.faults import FsyncFailure, ProcessCrash, RegionCrash, Stop, TornWrite
 
 PAYLOADS = [submission.payload() for submission in records(3)]
-
-
-class Bench:
-    """A journal on a disk of which every use takes a second. `ended` says which programs are over, in this order, and when."""
-
-    def __init__(self, follow: Follow | None = None, *, segment_bytes: int = BRISK.segment_bytes) -> None:
-        loop = prepared(drill(policy=msgspec.structs.replace(BRISK, segment_bytes=segment_bytes)))
-        self.simulator, self.place = loop.simulator, loop.places["eu"]
-        self.marks: list[str] = []
-        loop.world.observer.handle(Marked, lambda event: self.marks.append(event.mark))
-        place = self.place
-        self.memory = MemoryNode(place.disk, place.entries, place.region.objects, place.wall, time=place.time)
-        self.host = Host(place.name, loop.simulator, loop.world.trace, self.memory)
-        stream = RandomStream(1, "log")
-        self.journal = Journal(self.host, place, stream, lambda: 1.0, lambda _: 1.0, follow)
-        self.host.schedulers = {Append: self.journal.append, Seal: self.journal.seal}
-        self.host.handlers = {Append: self._logged}
-        self.ended: dict[str, float] = {}
-
-    def run(self, name: str, program: Program[object], ended: Callable[[], None] = lambda: None) -> None:
-        """Begin a program."""
-
-        def over(_: object) -> None:
-            self.ended[name] = self.simulator.now
-            ended()
-
-        self.host.start(Activity(name, program, over))
-
-    def request(self, name: str, payload: bytes) -> None:
-        """Log a frame, as a request does, which is in flight until then."""
-
-        def answered() -> None:
-            self.memory.in_flight -= 1
-            self.journal.settled()
-
-        self.memory.in_flight += 1
-        self.run(name, iter(Append(INBOX, payload)), answered)
-
-    def go_on(self, until: float) -> None:
-        """Let happen what is due by then."""
-        self.simulator.run_until(until, 1000, lambda: None)
-
-    def _logged(self, _: Activity, effect: Append) -> object:
-        timestamp = self.memory.perform(effect)
-        self.journal.rotate_if_full()
-        return timestamp
-
-    @property
-    def logged(self) -> list[bytes]:
-        """The payloads that are on the disk."""
-        disk = self.place.disk
-        return [frame.payload for name in disk.names(INBOX) for frame in scan(disk.read(name)).frames]
+SMALL = Submission("t", b"").payload()
+WHEN: dict[str, Any] = {"region": "eu", "start": Seconds(0), "duration": Seconds(60)}
 
 
 def test_a_request_that_ends_while_the_log_is_sealed_begins_no_second_seal() -> None:
@@ -85,7 +41,7 @@ def test_a_request_that_ends_while_the_log_is_sealed_begins_no_second_seal() -> 
 
 def test_while_a_node_is_behind_its_log_a_full_segment_holds_up_nothing() -> None:
     """A seal would be refused (ORD-4), so the disk is not held for one: what recovery writes is durable after one write."""
-    bench = Bench(segment_bytes=1)
+    bench = Bench(loop=loop_of(segment_bytes=1))
     bench.request("request", PAYLOADS[0])
     bench.journal.settled()
     bench.memory.behind = True
@@ -98,11 +54,12 @@ def test_while_a_node_is_behind_its_log_a_full_segment_holds_up_nothing() -> Non
 
 def test_a_full_segment_is_sealed_once() -> None:
     """However many frames of a batch find it full, one rotation follows (WAL-2): here of a batch of one, then of two."""
-    bench = Bench(segment_bytes=1)
+    bench = Bench(loop=loop_of(segment_bytes=1))
     for number, payload in enumerate(PAYLOADS):
         bench.request(f"request {number}", payload)
     bench.go_on(9.0)
     assert bench.marks == ["sealed-by-size"] * 2
+    assert len(set(bench.used)) == 2  # each draws its own times
 
 
 def test_what_is_written_under_a_clock_that_is_known_at_once_may_be_there_after_a_stop() -> None:
@@ -110,5 +67,207 @@ def test_what_is_written_under_a_clock_that_is_known_at_once_may_be_there_after_
     bench = Bench(lambda followed: followed(None))
     bench.request("request", PAYLOADS[0])
     assert bench.journal.writing
-    bench.journal.cut(TornWrite(id="cut", region="eu", start=Seconds(0), duration=Seconds(1), share=1.0))
+    assert not Bench().journal.writing  # there is nothing to write
+    cut(bench, TornWrite(id="cut", share=1.0, **WHEN))
     assert bench.logged == PAYLOADS[:1]
+
+
+def cut(bench: Bench, fault: Stop) -> None:
+    """The node stops."""
+    bench.journal.cut(fault)
+
+
+def fail(bench: Bench) -> None:
+    """The synchronisation under way fails."""
+    bench.place.health.begin(FsyncFailure(id="ill", **WHEN))
+    bench.go_on(bench.simulator.now + 1.0)
+
+
+def kept(end: Callable[[Bench], None]) -> Counter[int]:
+    """How many bytes of a frame are there that was being written when something happened, by how often, in a thousand runs."""
+    loop, found = loop_of(), Counter[int]()
+    for seed in range(1000):
+        bench = Bench(loop=loop, seed=seed)
+        bench.request("request", SMALL)
+        end(bench)
+        found[sum(map(len, map(bench.place.disk.read, bench.place.disk.names(INBOX))))] += 1
+    nothing = min(found)  # what a segment begins with
+    return Counter({size - nothing: number for size, number in found.items()})
+
+
+@pytest.mark.parametrize(
+    "end", [partial(cut, fault=RegionCrash(id="power", **WHEN)), fail], ids=["power cut", "failure"]
+)
+def test_of_a_write_that_is_cut_any_first_part_may_be_there(end: Callable[[Bench], None]) -> None:
+    """From nothing to the whole frame, the last byte included: when the power goes, and when a synchronisation fails (WAL-7)."""
+    assert set(kept(end)) == set(range(OVERHEAD + len(SMALL) + 1))
+
+
+def test_a_write_is_whole_or_was_not_begun_when_a_process_dies() -> None:
+    """The machine goes on, so nothing is torn; the one is as likely as the other."""
+    found = kept(partial(cut, fault=ProcessCrash(id="crash", **WHEN)))
+    assert set(found) == {0, OVERHEAD + len(SMALL)}
+    assert min(found.values()) > 400
+
+
+def test_the_log_fails_once() -> None:
+    """What else uses the disk of a log that failed neither fails it again nor is done; reading says nothing either."""
+    bench = Bench()
+    bench.request("request", SMALL)
+    bench.run("seal", iter(Seal(INBOX)))
+    fail(bench)
+    bench.request("another", SMALL)
+    bench.go_on(9.0)
+    assert bench.failures == ["eu"]
+    assert list(bench.ended) == ["request"]
+
+
+def test_each_synchronisation_fails_by_a_draw_of_its_own() -> None:
+    """A disk that fails one synchronisation in ten fails a log early or late, not always at once or never."""
+    survived = Counter[int]()
+    loop = loop_of()
+    for number in range(40):
+        bench = Bench(loop=loop)
+        bench.place.health.begin(FsyncFailure(id=f"ill {number}", share=0.1, **WHEN))
+        for each in range(40):
+            bench.request(str(each), SMALL)
+            bench.go_on(bench.simulator.now + 1.0)
+        survived[len(bench.logged)] += 1
+    assert len(survived) > 10
+
+
+def test_what_strikes_a_write_strikes_before_it_is_over() -> None:
+    """A torn write is one that was begun: whoever waits for the next one is called as it begins."""
+    bench, struck = Bench(), []
+    bench.place.on_write = lambda: struck.append(bench.simulator.now)
+    bench.request("request", SMALL)
+    bench.go_on(0.5)
+    assert struck == [0.0]
+
+
+def test_a_seal_that_follows_another_holds_the_disk_on() -> None:
+    """What waits for the disk waits for both, since no frame may get into a segment that is being sealed (WAL-6)."""
+    bench = Bench()
+
+    def twice() -> Program[None]:
+        yield from Seal(INBOX)
+        yield from Seal(INBOX)
+
+    bench.run("seals", twice())
+    bench.request("request", SMALL)
+    bench.go_on(9.0)
+    assert bench.ended == {"seals": 2.0, "request": 3.0}
+
+
+def test_a_rotation_that_is_refused_seals_nothing_by_size() -> None:
+    """A node that falls behind while its full segment is being sealed is refused that (ORD-4), and rotates it later."""
+    bench = Bench(loop=loop_of(segment_bytes=1))
+    bench.request("request", SMALL)
+    bench.go_on(1.5)
+    bench.memory.behind = True
+    bench.go_on(3.0)
+    assert not bench.marks
+    bench.memory.behind = False
+    bench.journal.rotate_if_full()
+    bench.go_on(9.0)
+    assert bench.marks == ["sealed-by-size"]
+
+
+def test_what_waits_for_the_clock_is_not_being_written() -> None:
+    """Until the region's clock is followed nothing of a batch is on the disk, nor what a wrong clock would stamp (HLC-5, HLC-7)."""
+    bench = Bench(lambda _: None)
+    bench.request("request", SMALL)
+    assert not bench.journal.writing
+    cut(bench, TornWrite(id="cut", share=1.0, **WHEN))
+    assert not bench.logged
+
+
+def test_a_batch_whose_clock_is_not_known_is_refused() -> None:
+    """Nothing of it is written, and the next batch is, once the clock is known (HLC-7)."""
+    answers: list[Refused | None] = [unavailable("the store does not answer"), None]
+    bench = Bench(lambda followed: followed(answers.pop(0)))
+    bench.request("early", PAYLOADS[0])
+    bench.request("late", PAYLOADS[1])
+    bench.go_on(9.0)
+    assert bench.refused == ["early"]
+    assert bench.ended == {"early": 0.0, "late": 1.0}
+    assert bench.logged == PAYLOADS[1:2]
+
+
+def test_what_a_failed_log_refused_is_not_refused_again() -> None:
+    """An answer about the clock comes too late for a batch that failed with the log: who had a frame in it may have gone on."""
+    waiting: list[Callable[[Refused | None], None]] = []
+    bench = Bench(waiting.append)
+
+    def persistent() -> Program[None]:
+        with suppress(Refused):
+            yield from Append(INBOX, SMALL)
+        yield from Inspect(INBOX)
+
+    bench.run("persistent", persistent())
+    bench.run("inspection", iter(Inspect(INBOX)))
+    fail(bench)
+    assert bench.failures == ["eu"]
+    waiting[0](unavailable("the store does not answer"))
+    assert not bench.ended
+
+
+def test_a_process_whose_log_failed_ends_when_all_is_answered() -> None:
+    """Not while a request still waits for its store."""
+    bench = Bench()
+    restarts: list[float] = []
+    bench.place.rounds = Mock(spec=Rounds, restart=lambda: restarts.append(bench.simulator.now))
+    bench.memory.in_flight += 1
+    bench.request("request", SMALL)
+    fail(bench)
+    assert (bench.refused, restarts) == (["request"], [])
+    bench.go_on(5.0)
+    bench.memory.in_flight -= 1
+    bench.journal.settled()
+    assert restarts == [5.0]
+
+
+def test_reading_synchronises_nothing() -> None:
+    """A disk whose synchronisations fail can be read, until another use of it has failed the log."""
+    bench = Bench()
+    bench.request("request", SMALL)
+    bench.go_on(2.0)
+    (name,) = bench.place.disk.names(INBOX)
+    bench.run("first reading", iter(ReadSegment(name)))
+    fail(bench)
+    assert bench.ended == {"request": 1.0, "first reading": 3.0}
+    bench.run("inspection", iter(Inspect(INBOX)))
+    bench.run("second reading", iter(ReadSegment(name)))
+    bench.go_on(9.0)
+    assert bench.failures == ["eu"]
+    assert list(bench.ended) == ["request", "first reading"]
+
+
+def test_only_recovery_rewrites_a_segment_while_a_node_is_behind_its_log() -> None:
+    """Others leave it to their next round: recovery has the log to itself (ORD-4)."""
+    bench = Bench()
+    bench.request("request", SMALL)
+    bench.go_on(2.0)
+    (name,) = bench.place.disk.names(INBOX)
+    salvage = Salvage(INBOX, name, scan(bench.place.disk.read(name)).frames)
+    other, recovering = Activity("ship", iter(salvage)), Recovering("recover", iter(salvage))
+    bench.memory.behind = True
+    with pytest.raises(Refused):
+        bench.journal.salvage(other, salvage)
+    assert not bench.marks
+    bench.journal.salvage(recovering, salvage)
+    bench.memory.behind = False
+    bench.journal.salvage(other, salvage)
+    bench.journal.salvage(recovering, salvage)
+    assert bench.marks == ["salvaged"] * 3
+    assert set(bench.place.disk.damaged) == {name}
+
+
+def test_what_is_not_settled_is_what_is_written_or_waits() -> None:
+    """Frames of the batch under way, and those that wait for the next; a segment that is not full is left open."""
+    bench = Bench()
+    for number, payload in enumerate(PAYLOADS):
+        bench.request(str(number), payload)
+    assert bench.journal.unsettled == len(PAYLOADS)
+    bench.go_on(9.0)
+    assert (bench.journal.unsettled, bench.used) == (0, [])
