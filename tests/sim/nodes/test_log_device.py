@@ -11,7 +11,7 @@ import pytest
 from tests.support.sim.drills import records
 from tests.support.sim.journals import Bench, loop_of
 
-from flk.model.effects import INBOX, Append, Inspect, Program, ReadSegment, Salvage, Seal
+from flk.model.effects import INBOX, Append, Effect, Inspect, Program, ReadSegment, Salvage, Seal
 from flk.model.flow.submission import Submission
 from flk.model.log.frames import OVERHEAD, scan
 from flk.model.refusal import Refused, unavailable
@@ -19,7 +19,7 @@ from flk.sim.kernel.runtime import Activity
 from flk.sim.nodes.activities import Recovering
 from flk.sim.nodes.background import Rounds
 from flk.sim.scenarios.duration import Seconds
-from flk.sim.scenarios.faults import FsyncFailure, ProcessCrash, RegionCrash, Stop, TornWrite
+from flk.sim.scenarios.faults import ClockSkew, FsyncFailure, ProcessCrash, RegionCrash, Stop, TornWrite
 
 PAYLOADS = [submission.payload() for submission in records(3)]
 SMALL = Submission("t", b"").payload()
@@ -111,15 +111,21 @@ def test_a_write_is_whole_or_was_not_begun_when_a_process_dies() -> None:
 
 
 def test_the_log_fails_once() -> None:
-    """What else uses the disk of a log that failed neither fails it again nor is done; reading says nothing either."""
+    """With the batch all that waits is refused, and not written; what comes later is not done, and fails nothing (WAL-7)."""
     bench = Bench()
     bench.request("request", SMALL)
-    bench.run("seal", iter(Seal(INBOX)))
+    bench.request("waiting", SMALL)
     fail(bench)
-    bench.request("another", SMALL)
+    assert bench.memory.behind
+    assert not bench.journal.writing
+    bench.request("later", SMALL)
     bench.go_on(9.0)
     assert bench.failures == ["eu"]
-    assert list(bench.ended) == ["request"]
+    assert list(bench.ended) == bench.refused == ["request", "waiting"]
+    disk = bench.place.disk
+    assert len(disk.names(INBOX)) == 1  # what is there of the batch is where it was to be
+    disk.begin_segment(bench.memory.clock)
+    assert len(disk.names(INBOX)) == 2
 
 
 def test_each_synchronisation_fails_by_a_draw_of_its_own() -> None:
@@ -212,11 +218,17 @@ def test_what_a_failed_log_refused_is_not_refused_again() -> None:
     assert not bench.ended
 
 
-def test_a_process_whose_log_failed_ends_when_all_is_answered() -> None:
-    """Not while a request still waits for its store."""
-    bench = Bench()
+def restarts_of(bench: Bench) -> list[float]:
+    """When the process is ended for another to start, as far as it has come."""
     restarts: list[float] = []
     bench.place.rounds = Mock(spec=Rounds, restart=lambda: restarts.append(bench.simulator.now))
+    return restarts
+
+
+def test_a_process_whose_log_failed_ends_when_all_is_answered() -> None:
+    """Not while a request still waits for its store (WAL-7)."""
+    bench = Bench()
+    restarts = restarts_of(bench)
     bench.memory.in_flight += 1
     bench.request("request", SMALL)
     fail(bench)
@@ -225,6 +237,34 @@ def test_a_process_whose_log_failed_ends_when_all_is_answered() -> None:
     bench.memory.in_flight -= 1
     bench.journal.settled()
     assert restarts == [5.0]
+
+
+@pytest.mark.parametrize("effect", [Append(INBOX, SMALL), Inspect(INBOX), Seal(INBOX)], ids=["frame", "use", "seal"])
+def test_whatever_fails_the_log_ends_the_process_once(effect: Effect[object]) -> None:
+    """At once, if nothing else is to be answered: a frame, another use of the disk, or a seal, which seals nothing then."""
+    bench = Bench()
+    restarts = restarts_of(bench)
+    bench.request("earlier", SMALL)
+    bench.go_on(1.5)
+    if isinstance(effect, Append):
+        bench.request("request", effect.payload)
+    else:
+        bench.run("program", iter(effect))
+    fail(bench)
+    assert restarts == [2.5]
+    assert bench.failures == ["eu"]
+    assert not bench.place.disk.names(INBOX, sealed=True)
+    assert "program" not in bench.ended
+
+
+def test_seals_that_are_asked_for_together_end_together() -> None:
+    """One use of the disk is enough for all; what is inspected meanwhile takes its own."""
+    bench = Bench()
+    for name in ("one", "another"):
+        bench.run(name, iter(Seal(INBOX)))
+    bench.run("inspection", iter(Inspect(INBOX)))
+    bench.go_on(9.0)
+    assert bench.ended == {"one": 1.0, "another": 1.0, "inspection": 1.0}
 
 
 def test_reading_synchronises_nothing() -> None:
@@ -271,3 +311,15 @@ def test_what_is_not_settled_is_what_is_written_or_waits() -> None:
     assert bench.journal.unsettled == len(PAYLOADS)
     bench.go_on(9.0)
     assert (bench.journal.unsettled, bench.used) == (0, [])
+
+
+@pytest.mark.parametrize(("off", "kept"), [(0, 3), (3600, 1)], ids=["right clock", "wrong clock"])
+def test_a_stop_leaves_of_a_batch_only_what_a_right_clock_stamped(off: float, kept: int) -> None:
+    """All frames of a batch that is whole are there; under a clock that has made a step none is (HLC-5)."""
+    bench = Bench()
+    for number, payload in enumerate(PAYLOADS):
+        bench.request(str(number), payload)
+    bench.go_on(1.5)
+    bench.place.move_clock(ClockSkew(id="skew", offset=Seconds(off), **WHEN))
+    cut(bench, TornWrite(id="cut", share=1.0, **WHEN))
+    assert bench.logged == PAYLOADS[:kept]
