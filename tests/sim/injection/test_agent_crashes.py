@@ -1,5 +1,6 @@
 """What is left of an agent whose process dies, and what it does when it is there again."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -49,6 +50,15 @@ def crash(name: str, **options: Any) -> AgentCrash:
 def go_on(loop: RunLoop, seconds: float) -> None:
     """Let happen what is due within so many seconds."""
     loop.simulator.run_until(loop.simulator.now + seconds, 10**6, lambda: None)
+
+
+def until(loop: RunLoop, happened: Callable[[], bool]) -> None:
+    """Let happen what is due until something has happened, which takes less than a hundred seconds."""
+    for _ in range(10_000):
+        if happened():
+            return
+        go_on(loop, 0.01)
+    raise AssertionError("it does not happen")
 
 
 def queued(agent: Agent) -> list[bytes]:
@@ -160,8 +170,7 @@ def test_an_agent_that_dies_is_at_home_again() -> None:
     assert agent.region == "eu"
     assert not moves
     agent.restart(crash("early"))
-    while agent.region == "eu":  # there is no node anywhere
-        go_on(loop, 1.0)
+    until(loop, lambda: agent.region != "eu")  # there is no node anywhere
     away = agent.region
     agent.crash(crash("late"))
     assert moves[-1] == AgentMoved(agent.name, away, "eu")
@@ -223,8 +232,7 @@ def test_a_storm_ends_the_pauses_of_who_lives() -> None:
     loop.world.observer.handle(Heard, heard.append)
     loop.world.observer.handle(Sent, sent.append)
     agent.give(item())
-    while len(heard) < 3:  # nobody answers
-        go_on(loop, 0.01)
+    until(loop, lambda: len(heard) == 3)  # nobody answers
     for each in (agent, dead):
         each.shift_storms(1, RetryStorm(id="storm", **WHEN))
     assert len(sent) == 3

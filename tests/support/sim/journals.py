@@ -1,11 +1,13 @@
 """A node's log on the disk of its place, and nothing else of a node."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
-from tests.support.sim.drills import BRISK, drill, prepared
+from tests.support.sim.drills import BRISK, drill, prepared, records
 
 from flk.model.effects import INBOX, Append, Inspect, Program, ReadSegment, Seal
+from flk.model.flow.submission import Submission
 from flk.model.log.frames import scan
 from flk.model.memory.memory import MemoryNode
 from flk.model.refusal import Refused
@@ -14,7 +16,13 @@ from flk.sim.kernel.runtime import Activity, Host
 from flk.sim.nodes.log_device import Follow, Journal
 from flk.sim.nodes.region import Place
 from flk.sim.run_loop import RunLoop
+from flk.sim.scenarios.duration import Seconds
+from flk.sim.scenarios.faults import FsyncFailure, Stop
 from flk.sim.world.events import LogFailed, Marked
+
+PAYLOADS = [submission.payload() for submission in records(3)]
+SMALL = Submission("t", b"").payload()
+WHEN: dict[str, Any] = {"region": "eu", "start": Seconds(0), "duration": Seconds(60)}
 
 
 def loop_of(segment_bytes: int = BRISK.segment_bytes) -> RunLoop:
@@ -89,3 +97,14 @@ class Bench:
         """The payloads that are on the disk."""
         disk = self.place.disk
         return [frame.payload for name in disk.names(INBOX) for frame in scan(disk.read(name)).frames]
+
+
+def cut(bench: Bench, fault: Stop) -> None:
+    """The node stops."""
+    bench.journal.cut(fault)
+
+
+def fail(bench: Bench) -> None:
+    """The synchronisation under way fails."""
+    bench.place.health.begin(FsyncFailure(id="ill", **WHEN))
+    bench.go_on(bench.simulator.now + 1.0)
