@@ -116,7 +116,7 @@ def test_what_an_agent_is_given_is_queued_once(segment_bytes: int) -> None:
     ("submission", "delivery"), [(records(1)[0], Delivery.ACKNOWLEDGED), (SMALL, Delivery.DEAD)], ids=["good", "bad"]
 )
 def test_whenever_a_process_dies_what_it_was_given_is_settled(submission: Submission, delivery: Delivery) -> None:
-    """Two records each are delivered by agents that die at some time in the first moments, and settled by then or later."""
+    """Agents with slow disks that die at some time in the first seconds, such as in the middle of noting what was answered."""
     loop = prepared(drill())
     for place in loop.places.values():
         background.start(place)
@@ -124,10 +124,11 @@ def test_whenever_a_process_dies_what_it_was_given_is_settled(submission: Submis
     settled: list[tuple[Item, float]] = []
     for number in range(60):
         agent, fault = agent_of(loop, f"agent.eu.{number}"), crash(f"crash {number}")
-        for each in (item(2 * number, submission), item(2 * number + 1, submission)):
+        agent.shift_lag(1, SlowAgent(id="slow", extra=Seconds(0.1), **WHEN))
+        for each in (item(number, submission) for _ in range(5)):
             agent.give(each)
             settled.append((each, loop.simulator.now))
-        at = number * 0.002
+        at = number * 0.02
         loop.simulator.after(at, agent.crash, fault)
         loop.simulator.after(at + 1.0, agent.restart, fault)
     go_on(loop, 40.0)
