@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.model.world import KEY, KEYRING
-from tests.support.sim.drills import drill, records, rehearse, verdicts
+from tests.support.sim.drills import drill, prepared, records, rehearse, verdicts
 
 from flk.model.effects import INBOX
 from flk.sim.checkers.invariants import OF_NODES, Invariant
@@ -19,8 +19,6 @@ from flk.sim.clients.records import Records
 from flk.sim.experiments.hunt import SearchSpace, Trial, run_trial
 from flk.sim.experiments.run_inputs import synthetic_inputs
 from flk.sim.experiments.worlds import RECORDS, Worlds
-from flk.sim.kernel.programs import MODEL
-from flk.sim.kernel.trace import Trace
 from flk.sim.nodes.connection import Stream
 from flk.sim.outcome import Run
 from flk.sim.run_loop import RunLoop, contents_of
@@ -62,12 +60,6 @@ def when(start: float, duration: float = 20.0) -> dict[str, Any]:
 def checked(run: Run) -> Counter[str]:
     """How often each invariant was checked."""
     return Counter({row.invariant: row.checks for row in run.results})
-
-
-def prepared(scenario: Scenario) -> RunLoop:
-    """A run that is about to begin, with all its parts."""
-    made = Records(scenario, records(200), KEYRING, KEY, scenario.seed)
-    return RunLoop(scenario, made, seed=scenario.seed, trace=Trace(), programs=MODEL)
 
 
 def play(loop: RunLoop) -> RunLoop:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
-from tests.support.model.world import KEYRING, pcs, submission
+from tests.support.model.world import KEY, KEYRING, pcs, submission
 
 from flk.model.flow.submission import Submission
+from flk.sim.clients.records import Records
 from flk.sim.kernel.programs import MODEL, Programs
+from flk.sim.kernel.trace import Trace
 from flk.sim.outcome import Run
+from flk.sim.run_loop import RunLoop
 from flk.sim.scenarios.duration import Seconds
 from flk.sim.scenarios.faults import Fault
 from flk.sim.scenarios.policy import Objectives, Policy
@@ -57,6 +60,12 @@ def rehearse(
 ) -> Run:
     """A run of a scenario, on two hundred honest records unless others are given."""
     return simulate(scenario, submissions or records(200), KEYRING, seed=seed, programs=programs)
+
+
+def prepared(scenario: Scenario) -> RunLoop:
+    """A run that is about to begin, with all its parts."""
+    made = Records(scenario, records(200), KEYRING, KEY, scenario.seed)
+    return RunLoop(scenario, made, seed=scenario.seed, trace=Trace(), programs=MODEL)
 
 
 def verdicts(run: Run) -> dict[str, Verdict]:
