@@ -26,7 +26,7 @@ from flk.sim.scenarios.faults import (
     OutsideOutage,
     RegionCrash,
 )
-from flk.sim.scenarios.layout import Layout, Migration, Tiers, Upkeep
+from flk.sim.scenarios.layout import Layout, Migration, Tiers
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.scenarios.validation import validation_errors
 from flk.spec.verdict import Verdict
@@ -132,7 +132,7 @@ def test_hunts_find_nothing_in_nodes_with_audit_logs(nodes: int) -> None:
 def test_an_audit_log_needs_a_store_that_tells_what_it_never_had() -> None:
     """And a fork somebody whom it is shown to."""
     base = logged()
-    for part in (Layout(tiers=Tiers()), Layout(migration=Migration(start=Seconds(1))), Layout(upkeep=Upkeep())):
+    for part in (Layout(tiers=Tiers()), Layout(migration=Migration(start=Seconds(1)))):
         both = msgspec.structs.replace(base, layout=msgspec.structs.replace(part, audit_log=LOG))
         assert "layout.audit_log" in [error.field for error in validation_errors(both)]
     own = msgspec.structs.replace(FORK, shown_to="eu")

@@ -3,9 +3,21 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from tests.sim.planted.bug import Bug, bug
 
-from flk.model.effects import FindLeaves, GetObject, ListObjects, Mark, Program, PutObject, Supersessions, TakeIn
+from flk.model.effects import (
+    FindLeaves,
+    GetObject,
+    Integrated,
+    ListObjects,
+    Mark,
+    Marked,
+    Program,
+    PutObject,
+    Supersessions,
+    TakeIn,
+)
 from flk.model.effects.effect import Effect
 from flk.model.effects.siem import Tell
 from flk.model.flow.submission import Response
@@ -14,12 +26,14 @@ from flk.model.programs.checkpoint import CHECKPOINT, Published, checkpoint
 from flk.model.programs.examine import Examine
 from flk.model.programs.integrate import Added, integrate
 from flk.model.programs.monitor import MONITORED, Seen
-from flk.model.programs.ship import PREFIX
+from flk.model.programs.retain import Retained, retain
+from flk.model.programs.ship import PREFIX, SHIPPED
 from flk.model.programs.stream import Streamed, stream
 from flk.model.siem.targets import Target
 from flk.model.transparency.checkpoints import Checkpoint, read_checkpoint
 from flk.model.transparency.leaves import Fact, names_of, ruled
 from flk.model.transparency.notes import Signer, Verifier
+from flk.model.transparency.steps import State
 from flk.sim.checkers.invariants import Invariant
 from flk.sim.kernel.programs import MODEL
 from flk.spec.constants import Siem
@@ -177,7 +191,42 @@ def lost_on_the_way(prefix: str, checkpoint: Checkpoint, target: Target, policy:
     )
 
 
+def removed_unread(region: str, period: float, shared: bool) -> Program[Retained]:
+    """Ask snapshots alone."""
+    return retain(region, period, shared=shared)
+
+
+def removed_once_shipped(region: str, period: float, shared: bool) -> Program[Retained]:
+    """Take for integrated what is shipped, and so could be."""
+
+    def reach(effect: Integrated) -> Program[State]:
+        state = yield from effect
+        own = {log_of(name): name for name in [(yield from Marked(SHIPPED))] if name}
+        return msgspec.structs.replace(state, through={**state.through, **own})
+
+    return answering(
+        retain(region, period, shared=shared, audited=True),
+        lambda effect: reach(effect) if isinstance(effect, Integrated) else None,
+    )
+
+
 BUGS: dict[str, Bug] = {
+    "removed-unread": bug(
+        MODEL._replace(retain_audited=removed_unread),
+        "Retention removes what snapshots stand for, and the audit log, which is behind, never has it.",
+        "TLOG-10",
+        Invariant.REMOVED_LATE,
+    )
+    .in_logs()
+    .with_upkeep(),
+    "removed-once-shipped": bug(
+        MODEL._replace(retain_audited=removed_once_shipped),
+        "Retention takes for granted that a pass over the audit log has come by since a segment was shipped.",
+        "TLOG-10",
+        Invariant.REMOVED_LATE,
+    )
+    .in_logs()
+    .with_upkeep(),
     "leaves-again": bug(
         MODEL._replace(integrate=leaves_again),
         "A node that integrates what was read before, after a crash or for what gave way, does not ask which leaves there are.",

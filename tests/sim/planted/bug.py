@@ -11,7 +11,7 @@ class Bug(NamedTuple):
     """Programs that differ from the model's in the one place that the story tells.
 
     `breaks` is the requirement that rules it out; `caught_by` are the invariants that may show it. It may show only in worlds with
-    audit logs, with policies, with so many nodes to a region, or with a shard that leaves.
+    audit logs, with policies, with upkeep, with so many nodes to a region, or with a shard that leaves.
     """
 
     programs: Programs
@@ -27,6 +27,10 @@ class Bug(NamedTuple):
     def with_policies(self) -> "Bug":
         """The same, in worlds in which policies change."""
         return self._replace(worlds=self.worlds._replace(policies=True))
+
+    def with_upkeep(self) -> "Bug":
+        """The same, in worlds in which nodes remove what snapshots cover."""
+        return self._replace(worlds=self.worlds._replace(upkeep=True))
 
     def with_removals(self) -> "Bug":
         """The same, in worlds in which a shard leaves."""

@@ -18,7 +18,8 @@ LOG = AuditLog(
 )
 
 
-def logged(*faults: Fault, log: AuditLog = LOG, nodes: int = 1) -> Scenario:
-    """A drill of nodes that write audit logs, of ninety seconds."""
-    short = drill(*faults, duration=90, until=30, slo=msgspec.structs.replace(EASY, convergence=Seconds(30)))
+def logged(*faults: Fault, log: AuditLog = LOG, nodes: int = 1, convergence: float = 30) -> Scenario:
+    """A drill of nodes that write audit logs, of ninety seconds, in which regions have so many seconds to agree."""
+    slo = msgspec.structs.replace(EASY, convergence=Seconds(convergence))
+    short = drill(*faults, duration=90, until=30, slo=slo)
     return msgspec.structs.replace(short, layout=Layout(audit_log=log, nodes=nodes))

@@ -333,9 +333,9 @@ def search_space(
         )
     if upkeep and base is not None:
         raise UnusableInput("upkeep: only nodes of drawn worlds are told to; a scenario says layout.upkeep itself")
-    if audit_log and (upkeep or base is not None):
+    if audit_log and base is not None:
         raise UnusableInput(
-            "audit_log: only nodes of drawn worlds are told to, and not with upkeep; a scenario says layout.audit_log itself"
+            "audit_log: only nodes of drawn worlds are told to; a scenario says layout.audit_log itself"
         )
     scenario = None if base is None else scenario_of(base, records)
     fed = scenario or scenario_of(swarm(1), records)

@@ -7,7 +7,7 @@ from math import inf
 from typing import TypeAlias
 
 from flk.model.entries.entry import Entry, Key
-from flk.model.log.frames import log_of, sequence_of
+from flk.model.log.frames import log_of, region_of, sequence_of
 from flk.model.programs.ship import PREFIX
 from flk.sim.checkers.invariants import Checks, Invariant
 from flk.sim.checkers.policies import PolicyRules
@@ -20,7 +20,17 @@ from flk.sim.oracle.notary import Notary
 from flk.sim.scenarios.faults import LogFork
 from flk.sim.scenarios.scenario import Scenario
 from flk.sim.world.clocks import calm
-from flk.sim.world.events import CheckpointKept, Claimed, Logged, LogObject, LogRefused, Merged, SiemTook, Uploaded
+from flk.sim.world.events import (
+    CheckpointKept,
+    Claimed,
+    Logged,
+    LogObject,
+    LogRefused,
+    Merged,
+    Removed,
+    SiemTook,
+    Uploaded,
+)
 from flk.sim.world.observer import Observer
 from flk.spec.constants import CONSTANTS
 
@@ -77,6 +87,7 @@ class AuditLogRules:
         observer.handle(Claimed, lambda event: self._stored(event.region, event.claim.key, event.stored))
         observer.handle(Merged, lambda event: self._stored(event.region, event.claim.key, event.after))
         observer.handle(Uploaded, self._uploaded)
+        observer.handle(Removed, self._check_removed)
         observer.handle(LogObject, self._check_object)
         observer.handle(CheckpointKept, self._check_kept)
         observer.handle(LogRefused, self._check_refused)
@@ -95,6 +106,17 @@ class AuditLogRules:
         region = log_of(name).rpartition(".")[0]
         if region in self._logs:
             self._logs[region].shipped[name] = self._now()
+
+    def _check_removed(self, event: Removed) -> None:
+        """Nothing is removed that is no leaf yet, whatever snapshots stand for."""
+        region = region_of(event.name)
+        self._checks.require(
+            Invariant.REMOVED_LATE,
+            event.name in self._logs[region].integrated,
+            event.node or region,
+            "Release" if event.node else "DeleteObject",
+            lambda: f"{event.name} was removed before the audit log had it",
+        )
 
     # Objects.
 
@@ -282,8 +304,11 @@ class AuditLogRules:
                     yield ("outcome", *about)
 
     def _shipped_in_time(self, log: _Log) -> Iterator[tuple[str, frames.Found]]:
-        """The frames in the objects of a region that are whole, each log up to its first gap, if nothing kept nodes from them."""
-        objects = next(iter(self._regions.values())).world.objects.objects
+        """The frames in the objects of a region that are whole, or were removed on purpose, each log up to its first gap, if
+        nothing kept nodes from them.
+        """
+        bucket = next(iter(self._regions.values())).world.objects
+        objects = {**bucket.removed, **bucket.objects}
         bound = float(self._scenario.slo.convergence)
         latest = self._now() - bound
         if calm(self._scenario.faults) > latest:

@@ -209,6 +209,10 @@ class Invariant(StrEnum):
         "leaves-told-in-order",
         "the SIEM is told of the leaves of a log as they are, and of none before it was told of the one before (SIEM-1)",
     )
+    REMOVED_LATE = (
+        "removed-once-integrated",
+        "a segment and its object are removed only after a step of the audit log has integrated it (TLOG-10)",
+    )
     LOG_GROWS = (
         "history-only-grows",
         "steps and tiles of an audit log are created once, each as the leaves before it have it (TLOG-3, TLOG-7)",
@@ -246,6 +250,8 @@ OF_POLICIES = frozenset(i for i in Invariant if i.startswith("policies-"))
 """What is asked only where logs state policies."""
 OF_AUDIT_LOGS = frozenset(i for i in Invariant if i.startswith(("leaves-", "history-")))
 """What is asked only where regions have audit logs."""
+OF_AUDITED_UPKEEP = frozenset({Invariant.REMOVED_LATE})
+"""What is asked only where something is removed that an audit log is written of."""
 OF_TIERS = frozenset({Invariant.TIER_ASKED, *(i for i in Invariant if i.startswith("tiers-"))})
 """What is asked only where a store has tiers."""
 
@@ -255,6 +261,7 @@ def without(layout: Layout) -> frozenset[Invariant]:
     of_parts: dict[frozenset[Invariant], object] = {
         OF_AUDIT: layout.audit,
         OF_AUDIT_LOGS: layout.audit_log,
+        OF_AUDITED_UPKEEP: layout.audit_log and layout.upkeep,
         OF_POLICIES: layout.policies,
         OF_TIERS: layout.tiers,
         OF_MIGRATION: layout.migration,

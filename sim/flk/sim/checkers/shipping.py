@@ -1,7 +1,7 @@
 """The invariants of replication: what is uploaded, what is replayed, and what the watermarks say."""
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from math import inf
 from typing import NamedTuple
 
@@ -247,7 +247,7 @@ class ShippingRules:
         self._watermarks[log] = value
         self._checks.require(
             Invariant.WATERMARK,
-            not (missing := self._not_done(log, before, value)),
+            not (missing := self._not_done(log, before, value, self._excused(before, value))),
             node,
             "Mark",
             lambda: f"{name} was set to {value} before {missing} was done",
@@ -269,17 +269,21 @@ class ShippingRules:
         return (
             (log.node in self._recovering or self._go_on_from_snapshots)
             and value > before
-            and not any(self._not_done(log, before, n) for n in between)
+            and not any(self._not_done(log, before, n, self._lost_rows) for n in between)
         )
 
-    def _not_done(self, log: Progress, before: str, value: str) -> str:
-        """What a watermark stands for and is not done; empty if all is."""
+    def _excused(self, before: str, value: str) -> Collection[tuple[str, Key]]:
+        """What a watermark need not stand for: behind a snapshot, rows that the store had lost in silence when that was written."""
+        return () if sequence_of(value) == _next(before) else self._lost_rows
+
+    def _not_done(self, log: Progress, before: str, value: str, excused: Collection[tuple[str, Key]] = ()) -> str:
+        """What a watermark stands for and is not done, but for what is `excused`; empty if all is."""
         region, origin = region_of_node(log.node), region_of(value)
         if log.work == "applied":
             return self._unapplied(region, region, self._frames_between(log.node, before, value))
         if value not in self._frames:
             return "the upload"
-        return "" if log.work == "shipped" else self._unapplied(region, origin, self._frames[value])
+        return "" if log.work == "shipped" else self._unapplied(region, origin, self._frames[value], excused)
 
     def _check_level(self, event: Levelled) -> None:
         """A node that serves has applied what its log says; and what its earlier disks shipped, where that could be known."""
@@ -330,8 +334,12 @@ class ShippingRules:
             if name <= value:
                 yield from oracle.read(bytes(disk.segments[name]), disk.salt(name)).data
 
-    def _unapplied(self, region: str, origin: str, frames: Iterable[Found]) -> str:
-        """The first of the frames, logged by `origin`, whose claim is not in the region's store; empty if there is none."""
+    def _unapplied(
+        self, region: str, origin: str, frames: Iterable[Found], excused: Collection[tuple[str, Key]] = ()
+    ) -> str:
+        """The first of the frames, logged by `origin`, whose claim is not in the region's store, but for keys that are `excused`
+        there; empty if there is none.
+        """
         entries = self._regions[region].entries.entries
         for frame in frames:
             logged = Timestamp(frame.timestamp)
@@ -339,7 +347,7 @@ class ShippingRules:
             if claim is None:
                 continue
             stored = entries.get(claim.key)
-            if (region, origin, logged) in self._applied:
+            if (region, origin, logged) in self._applied or (region, claim.key) in excused:
                 continue
             if stored is None or (stored.timestamp, stored.region) > (claim.entry.timestamp, claim.entry.region):
                 return f"frame {text(logged)} of {origin}"

@@ -52,6 +52,10 @@ def _retain_shared(region: str, period: float) -> Program[Retained]:
     return retain(region, period, shared=True)
 
 
+def _retain_audited(region: str, period: float, shared: bool) -> Program[Retained]:  # noqa: FBT001 - of a field's type
+    return retain(region, period, shared=shared, audited=True)
+
+
 def _look_shared(region: str, peers: Sequence[str], examine: Examine, interval: float) -> Program[Found]:
     return look(region, peers, examine, interval, shared=True)
 
@@ -66,6 +70,7 @@ class Programs(NamedTuple):
     `retain`, `read_on` past what a peer removed, `look` for what stores have lost and `reconcile` it; those that share a store
     `snapshot_in_turn`, `retain_shared` and `look_shared`. Those with an audit log
     `integrate` what was shipped, sign and publish a `checkpoint`, and `stream` leaves; other regions `witness` and `monitor` it.
+    Those with both keep, as they `retain_audited`, what is no leaf yet; whether they share a store is its last argument.
     Operators have nodes `rule` what their logs state of policies, and ask what is `in_force`.
     The others are those of tiers and of migration.
     Your own take the same arguments and return the same values; `hunt(programs=…)` looks for a schedule that breaks them.
@@ -105,6 +110,7 @@ class Programs(NamedTuple):
     snapshot_in_turn: Callable[[str, float], Program[Snapshotted]] = snapshot_in_turn
     retain_shared: Callable[[str, float], Program[Retained]] = _retain_shared
     look_shared: Callable[[str, Sequence[str], Examine, float], Program[Found]] = _look_shared
+    retain_audited: Callable[[str, float, bool], Program[Retained]] = _retain_audited
     integrate: Callable[[str, Examine, Sequence[Fact]], Program[Added]] = integrate
     checkpoint: Callable[[str, Signer, Sequence[Verifier]], Program[Published]] = checkpoint
     witness: Callable[[str, Verifier, Signer], Program[Witnessed]] = witness

@@ -172,9 +172,10 @@ class Rounds:
             self._run(task.kind, Activity(f"{task.kind} {number}", task.program()), task.ended)
 
     def _retain(self, upkeep: Upkeep) -> Program[object]:
-        programs = self._world.programs
-        retain = programs.retain_shared if self._region.is_shared else programs.retain
-        return retain(self._region.name, float(upkeep.retain))
+        programs, region, period = self._world.programs, self._region.name, float(upkeep.retain)
+        if self._world.layout.audit_log is not None:
+            return programs.retain_audited(region, period, self._region.is_shared)
+        return (programs.retain_shared if self._region.is_shared else programs.retain)(region, period)
 
     def _look(self, upkeep: Upkeep) -> Program[object]:
         programs, region = self._world.programs, self._region

@@ -168,11 +168,6 @@ def _of_audit_logs(scenario: Scenario) -> Iterator[ValidationError]:
                 "layout.audit_log",
                 f"of a store with {part} nobody can tell what it never had; leave out layout.{part} or layout.audit_log",
             )
-    if scenario.layout.upkeep:
-        yield ValidationError(
-            "layout.audit_log",
-            "simulated upkeep does not wait for an audit log; leave out layout.upkeep or layout.audit_log",
-        )
 
 
 def _of_script(scenario: Scenario) -> Iterator[ValidationError]:
