@@ -42,22 +42,23 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LIMITS", msgspec.structs.replace(LIMITS, step_leaves=1))
 
 
-def with_two_logs() -> World:
-    """A region that lost its first disk, and of both logs nothing is integrated."""
+def on_new_disks(disks: int) -> World:
+    """A region that lost a disk after each two segments, and kept its store; of none of its logs anything is integrated."""
     world = World("eu")
-    shipped(world, 10, 11)
-    whole = world.entries["eu"]
-    world.lose_disk("eu")
-    world.entries["eu"] = whole
-    world.nodes["eu"] = world._start("eu")
-    world.recover("eu")
-    shipped(world, 20, 21)
+    for disk in range(disks):
+        if disk:
+            whole = world.entries["eu"]
+            world.lose_disk("eu")
+            world.entries["eu"] = whole
+            world.nodes["eu"] = world._start("eu")
+            world.recover("eu")
+        shipped(world, 10 * disk, 10 * disk + 1)
     return world
 
 
 def test_a_pass_lists_no_segment_that_is_integrated() -> None:
     """Of two logs, each behind what the steps have of it: a listing costs by what is listed, and logs grow (TLOG-7)."""
-    world = with_two_logs()
+    world = on_new_disks(2)
     added(world)
     names = [name for name in world.objects.objects if name.startswith(SEGMENTS)]
     listings = [
@@ -67,6 +68,21 @@ def test_a_pass_lists_no_segment_that_is_integrated() -> None:
     ]
     assert listings
     assert not [name for each in listings for name in names if name.startswith(each.prefix) and name > each.after]
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(1, 3)), st.integers(1, 2))
+def test_an_earlier_log_that_comes_to_light_late_is_integrated(late: set[int], number: int) -> None:
+    """Whichever of a region's logs are there at first, as a whole or in part: behind each, what is left is looked for (TLOG-6)."""
+    world = on_new_disks(3)
+    hidden = {
+        name: world.objects.objects.pop(name)
+        for name in shipped(world)
+        if any(name.startswith(f"{SEGMENTS}eu.00000{log}/") for log in late) and int(name[-1]) >= number
+    }
+    assert added(world).leaves == 6 - len(hidden)
+    world.objects.objects |= hidden
+    assert added(world).leaves == len(hidden)
 
 
 def test_what_comes_to_no_leaf_is_integrated_too() -> None:
@@ -105,13 +121,13 @@ def test_who_comes_too_late_goes_on_from_what_was_decided() -> None:
 
 
 def test_a_node_states_all_that_it_goes_by() -> None:
-    """Each kind of fact has a leaf and a number of its own (TLOG-6)."""
+    """Each kind of fact has a leaf, with the node's log, and a number of its own (TLOG-6)."""
     world = World("eu")
     facts = (Fact("keys", []), Fact("witnesses", []))
     assert write(world, *facts)[0].leaves == 2
     assert write(world, *facts, Fact("keys", [{"id": "a"}]))[0].leaves == 1
-    told = [(leaf["kind"], leaf["number"]) for leaf in map(json.loads, leaves_in(world.objects.objects))]
-    assert told == [("keys", 1), ("witnesses", 1), ("keys", 2)]
+    told = [(leaf["log"], leaf["kind"], leaf["number"]) for leaf in map(json.loads, leaves_in(world.objects.objects))]
+    assert told == [("eu.000001", "keys", 1), ("eu.000001", "witnesses", 1), ("eu.000001", "keys", 2)]
 
 
 @settings(deadline=None)
@@ -138,7 +154,7 @@ def test_a_log_waits_at_the_first_segment_that_cannot_be_taken(bad: set[int], ho
 
 def test_the_first_log_that_is_damaged_is_told() -> None:
     """Who puts it back looks at the first disk's first; both wait, and neither is read past (CRR-10)."""
-    world = with_two_logs()
+    world = on_new_disks(2)
     names = shipped(world)
     for number in (1, 2):
         world.objects.objects[names[number]] = b"rotten"
