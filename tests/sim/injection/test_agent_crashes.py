@@ -136,6 +136,28 @@ def test_whenever_a_process_dies_what_it_was_given_is_settled(submission: Submis
     assert all(given < each.over < given + 10.0 for each, given in settled)
 
 
+def test_to_read_the_outbox_again_settles_nothing() -> None:
+    """What waits goes on waiting while there is no node, and what was settled before keeps its end and its time (OUT-6)."""
+    loop = prepared(drill())
+    agent, given = agent_of(loop), [item(number, record) for number, record in enumerate(records(3))]
+    for each in given:
+        agent.give(each)
+    go_on(loop, 1.0)
+    agent.crash(crash("early"))
+    agent.restart(crash("early"))
+    go_on(loop, 1.0)
+    assert [each.delivery for each in given] == [None] * 3
+    for place in loop.places.values():
+        background.start(place)
+    until(loop, lambda: all(each.delivery for each in given))
+    settled = [(each.delivery, each.over) for each in given]
+    assert {delivery for delivery, _ in settled} == {Delivery.ACKNOWLEDGED}
+    agent.crash(crash("late"))
+    agent.restart(crash("late"))
+    go_on(loop, 1.0)
+    assert [(each.delivery, each.over) for each in given] == settled
+
+
 def test_the_first_crash_is_the_one_that_ends() -> None:
     """A process that is dead does not die again, and it is started at the end of the fault that killed it, once."""
     agent = agent_of(prepared(drill()))
