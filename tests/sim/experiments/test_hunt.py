@@ -10,7 +10,15 @@ import pytest
 from tests.support.sim.drills import drill
 
 from flk.sim.api.hunts import search_space
-from flk.sim.checkers.invariants import OF_AUDIT_LOGS, OF_MIGRATION, OF_NODES, OF_POLICIES, OF_REMOVALS, Invariant
+from flk.sim.checkers.invariants import (
+    OF_AUDIT_LOGS,
+    OF_AUDITED_UPKEEP,
+    OF_MIGRATION,
+    OF_NODES,
+    OF_POLICIES,
+    OF_REMOVALS,
+    Invariant,
+)
 from flk.sim.experiments import hunt as hunting
 from flk.sim.experiments.drawers import DRAWERS
 from flk.sim.experiments.hunt import SearchSpace, Trial, TrialResult, hunt, run_trial
@@ -166,7 +174,7 @@ def test_clean_programs_violate_nothing_and_every_invariant_comes_up() -> None:
     assert found.counterexample is None
     assert found.runs == 40
     assert found.undecided == 0
-    elsewhere = OF_NODES | OF_AUDIT_LOGS | OF_POLICIES | OF_REMOVALS
+    elsewhere = OF_NODES | OF_AUDIT_LOGS | OF_AUDITED_UPKEEP | OF_POLICIES | OF_REMOVALS
     assert set(found.checks) == set(Invariant) - {Invariant.OBJECTS_WHOLE} - elsewhere
     assert all(found.checks.values()), [name for name, number in found.checks.items() if not number]
     assert found.rate.low == 0
