@@ -331,12 +331,9 @@ def search_space(
         raise UnusableInput(
             f"nodes={nodes}: a region has one node or more; that of a scenario is its layout.nodes, so leave nodes out"
         )
-    if upkeep and base is not None:
-        raise UnusableInput("upkeep: only nodes of drawn worlds are told to; a scenario says layout.upkeep itself")
-    if audit_log and base is not None:
-        raise UnusableInput(
-            "audit_log: only nodes of drawn worlds are told to; a scenario says layout.audit_log itself"
-        )
+    for part, asked in (("upkeep", upkeep), ("audit_log", audit_log)):
+        if asked and base is not None:
+            raise UnusableInput(f"{part}: only nodes of drawn worlds are told to; a scenario says layout.{part} itself")
     scenario = None if base is None else scenario_of(base, records)
     fed = scenario or scenario_of(swarm(1), records)
     if policies and base is not None:

@@ -1,7 +1,7 @@
 """The invariants of audit logs, held against what a second implementation makes of the same bytes (TLOG-*)."""
 
 import json
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 from typing import TypeAlias
@@ -308,7 +308,7 @@ class AuditLogRules:
         nothing kept nodes from them.
         """
         bucket = next(iter(self._regions.values())).world.objects
-        objects = {**bucket.removed, **bucket.objects}
+        objects = ChainMap(bucket.objects, bucket.removed)
         bound = float(self._scenario.slo.convergence)
         latest = self._now() - bound
         if calm(self._scenario.faults) > latest:
